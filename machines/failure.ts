@@ -1,0 +1,76 @@
+/** What can go wrong, by a name that scripts may rely on. */
+export const failureCodes = [
+  'config-invalid',
+  'git-missing',
+  'remote-unreachable',
+  'authentication-failed',
+  'host-key-unknown',
+  'branch-missing',
+  'remote-empty',
+  'path-occupied',
+  'timeout',
+  'disk-full',
+  'command-not-found',
+  'directory-missing',
+  'user-unknown',
+  'test-failed',
+  'test-pending',
+  'script-failed',
+  'not-accepted',
+  'crash-limit',
+  'not-supported',
+  'internal',
+] as const;
+
+export type FailureCode = (typeof failureCodes)[number];
+
+/** The parts of a failure: what was being done, to what, what came of it, and what the user can do about it. */
+export interface FailureParts {
+  /** What was being done, as in "asking", "cloning", "running the test". */
+  readonly doing: string;
+  /** What it was done to: a remote (without its credentials), a path, a command. */
+  readonly subject: string;
+  /** What came of it, one line: "connection refused", "exit code 2". */
+  readonly reason: string;
+  /** What the user can do, one sentence; empty where nothing is known. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error of Huddle. No part of it ever holds a secret: whoever makes one strikes secrets out of the text that
+ * came in (git's stderr, a URL) before.
+ */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  readonly code: FailureCode;
+  readonly doing: string;
+  readonly subject: string;
+  readonly reason: string;
+  readonly hint: string;
+
+  constructor(code: FailureCode, parts: FailureParts) {
+    super(
+      `${parts.doing} ${parts.subject}: ${parts.reason}`,
+      parts.cause === undefined ? undefined : { cause: parts.cause },
+    );
+    this.code = code;
+    this.doing = parts.doing;
+    this.subject = parts.subject;
+    this.reason = parts.reason;
+    this.hint = parts.hint ?? '';
+  }
+}
+
+/** Any thrown thing as a `Failure`; what is none yet is a fault of Huddle's own. */
+export function asFailure(thrown: unknown): Failure {
+  if (thrown instanceof Failure) return thrown;
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  return new Failure('internal', {
+    doing: 'running',
+    subject: 'Huddle itself',
+    reason,
+    hint: 'This is a fault of Huddle: please report it with the log of --debug.',
+    cause: thrown,
+  });
+}
