@@ -18,6 +18,8 @@ export const failureCodes = [
   'script-failed',
   'not-accepted',
   'crash-limit',
+  'not-running',
+  'permission-denied',
   'not-supported',
   'internal',
 ] as const;
@@ -73,4 +75,19 @@ export function asFailure(thrown: unknown): Failure {
     hint: 'This is a fault of Huddle: please report it with the log of --debug.',
     cause: thrown,
   });
+}
+
+/**
+ * Text from outside (a commit's subject, a program's last words, a file's name) as one line that hides nothing: white
+ * space folded, control and direction characters shown as escapes. Whoever writes such text to a log or a terminal
+ * sends it through here first, or it could forge lines, colours and clicks.
+ */
+export function oneLine(text: string): string {
+  return text
+    .trim()
+    .replace(/\s+/g, ' ')
+    .replace(/[\p{Cc}\p{Cs}\p{Bidi_Control}\ufeff]/gu, (character) => {
+      const code = character.codePointAt(0) ?? 0;
+      return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+    });
 }
