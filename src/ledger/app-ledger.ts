@@ -1,0 +1,144 @@
+import { basename } from 'node:path';
+import type { Failure } from '../../machines/failure.ts';
+import type { Facts, HistoryEntry } from '../../machines/protocol.ts';
+import { replaceFile } from './durable.ts';
+import { appendHistory, readHistory } from './history.ts';
+import { refused } from './paths.ts';
+import type { AppPaths } from './paths.ts';
+import { readProgram, writeProgram } from './program-file.ts';
+import type { ProgramRecord } from './program-file.ts';
+import { readState, stateText } from './state-file.ts';
+
+export type { ProgramRecord } from './program-file.ts';
+
+/**
+ * What one app must know after a crash, on disk and in memory. A disk that refuses never stops an app: the facts are
+ * kept in memory, the operator is told once, and every later write tries again (and says once that it went well).
+ */
+export interface AppLedger {
+  readonly facts: Facts;
+  readonly program: ProgramRecord | null;
+  /**
+   * Takes new facts: `facts` shows them at once. Resolves to null when they are on disk, or to the failure (`disk-full`,
+   * `internal`) that keeps them in memory only: an intent must not be acted upon then, an outcome may be. Never rejects.
+   */
+  remember(patch: Partial<Facts>): Promise<Failure | null>;
+  /** The process that is up; null: none is. Safe against a kill of Huddle when it returns; see `writeProgram`. */
+  rememberProgram(record: ProgramRecord | null): Failure | null;
+  /** Adds to the history. Resolves as `remember` does. */
+  append(entry: HistoryEntry): Promise<Failure | null>;
+  /** The newest entries, newest first. Rejects with a `Failure` where the file cannot be read. */
+  history(limit: number): Promise<readonly HistoryEntry[]>;
+  /** Resolves when nothing is being written any more. */
+  flush(): Promise<void>;
+}
+
+/**
+ * Opens the ledger of an app: two small reads, under a millisecond. What is damaged is set aside with a warning; never
+ * throws. `warn` gets a line without the app's name.
+ */
+export function openAppLedger(paths: AppPaths, { warn }: { warn: (text: string) => void }): AppLedger {
+  let facts = readState(paths, warn);
+  let program = readProgram(paths.program, warn);
+  let written: string | null = stateText(facts);
+  let appended: Promise<Failure | null> = Promise.resolve(null);
+  const stateOutcome = outcomes(paths.state, warn);
+  const programOutcome = outcomes(paths.program, warn);
+  const historyOutcome = outcomes(paths.history, warn);
+
+  const save = oneAtATime(async () => {
+    const text = stateText(facts);
+    if (text === written) return null;
+    written = null;
+    const outcome = await attempt(replaceFile(paths.state, text, paths.oldState), stateOutcome);
+    if (outcome === null) written = text;
+    return outcome;
+  });
+
+  return {
+    get facts() {
+      return facts;
+    },
+    get program() {
+      return program;
+    },
+    remember(patch) {
+      facts = { ...facts, ...patch };
+      return save();
+    },
+    rememberProgram(record) {
+      program = record;
+      try {
+        writeProgram(paths.program, record);
+        return programOutcome(null);
+      } catch (error) {
+        return programOutcome(error);
+      }
+    },
+    append(entry) {
+      appended = appended.then(() => attempt(appendHistory(paths.history, entry), historyOutcome));
+      return appended;
+    },
+    async history(limit) {
+      return readHistory(paths.history, limit).catch((error: unknown) => {
+        throw refused(error, 'reading', paths.history);
+      });
+    },
+    async flush() {
+      await Promise.all([save(), appended]);
+    },
+  };
+}
+
+/** What came of a write: null, or what was thrown, as a failure. */
+type Outcome = (thrown: unknown) => Failure | null;
+
+async function attempt(write: Promise<void>, outcome: Outcome): Promise<Failure | null> {
+  try {
+    await write;
+    return outcome(null);
+  } catch (error) {
+    return outcome(error);
+  }
+}
+
+/** Warns when writing a file begins to fail and when it goes well again, not every time in between. */
+function outcomes(path: string, warn: (text: string) => void): Outcome {
+  let failing = false;
+  return (thrown) => {
+    if (thrown === null) {
+      if (failing) warn(`${basename(path)} is written again`);
+      failing = false;
+      return null;
+    }
+    const failure = refused(thrown, 'writing', path);
+    if (!failing) warn(`${failure.message}; Huddle goes on with what it has in memory. ${failure.hint}`.trimEnd());
+    failing = true;
+    return failure;
+  };
+}
+
+/**
+ * Never runs `work` twice at a time: whoever asks while it runs shares the one run after it, which sees the newest
+ * state. `work` must not reject.
+ */
+function oneAtATime<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let current: Promise<Result> | null = null;
+  let following: Promise<Result> | null = null;
+
+  function begin(): Promise<Result> {
+    following = null;
+    current = run();
+    return current;
+  }
+  async function run(): Promise<Result> {
+    const result = await work();
+    if (following === null) current = null;
+    return result;
+  }
+  return () => {
+    if (current === null) return begin();
+    following ??= current.then(begin);
+    return following;
+  };
+}

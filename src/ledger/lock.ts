@@ -1,0 +1,145 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { Failure } from '../../machines/failure.ts';
+import { errorCode, refused } from './paths.ts';
+import type { StatePaths } from './paths.ts';
+
+/** The right to be the one Huddle of a folder. It ends with `release`, and with the process however that ends. */
+export interface Lock {
+  release(): void;
+}
+
+/**
+ * Takes the lock of a folder, and prepares the state folder: private (0700), and with the socket's folder and the empty one.
+ * Fails with `path-occupied` when another Huddle holds it, naming its pid; with `command-not-found` where there is no
+ * `flock`; with `disk-full` or `internal` where the state folder cannot be written.
+ *
+ * The lock belongs to the open file description (flock(2)). Node cannot take one, so a short-lived `flock` takes it on
+ * our descriptor, which it inherits. Every other child gets no copy, as Node opens files with O_CLOEXEC: programs that
+ * outlive Huddle do not keep the lock. The file is never removed; to unlink it would let two starters through.
+ */
+export function takeLock(paths: StatePaths): Lock {
+  prepareRoot(paths);
+  const descriptor = openLock(paths.lock);
+  try {
+    if (!flock(descriptor)) throw held(paths);
+    ftruncateSync(descriptor, 0);
+    writeSync(descriptor, `${process.pid}\n`, 0);
+  } catch (error) {
+    closeSync(descriptor);
+    throw refused(error, 'locking', paths.folder);
+  }
+  let released = false;
+  return {
+    release() {
+      if (released) return;
+      released = true;
+      ftruncateSync(descriptor, 0);
+      closeSync(descriptor);
+    },
+  };
+}
+
+function openLock(path: string): number {
+  try {
+    return openSync(path, 'a+', 0o600);
+  } catch (error) {
+    throw refused(error, 'opening', path);
+  }
+}
+
+/** Whether the lock is ours now; false when somebody else holds it. */
+function flock(descriptor: number): boolean {
+  const run = spawnSync('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'pipe', descriptor], encoding: 'utf8' });
+  if (run.status === 0) return true;
+  if (run.status === 1 && run.stderr === '') return false;
+  if (errorCode(run.error) === 'ENOENT') {
+    throw new Failure('command-not-found', {
+      doing: 'locking with',
+      subject: 'flock',
+      reason: 'no such command',
+      hint: 'Install util-linux, which it is a part of; it makes sure that a folder has one Huddle only.',
+    });
+  }
+  throw run.error ?? new Error(`flock: ${run.stderr.trim() || (run.signal ?? `exit code ${run.status}`)}`);
+}
+
+function held(paths: StatePaths): Failure {
+  const pid = holder(paths.lock);
+  return new Failure('path-occupied', {
+    doing: 'locking',
+    subject: paths.folder,
+    reason: `another Huddle${pid === null ? '' : ` (pid ${pid})`} is running on it`,
+    hint: 'Speak to it with huddle status, check, stop …, or end it first.',
+  });
+}
+
+/** How often, and how many milliseconds apart, to look for the pid of a holder that is only just starting. */
+const looks = 20;
+const lookEvery = 10;
+
+/** The pid of the process that holds the lock. Just after it was taken the file may still be empty, or name a dead one. */
+function holder(path: string): number | null {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let look = 0; look < looks; look += 1) {
+    const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
+    if (pid > 0 && isAlive(pid)) return pid;
+    Atomics.wait(pause, 0, 0, lookEvery);
+  }
+  return null;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return errorCode(error) === 'EPERM';
+  }
+}
+
+function prepareRoot(paths: StatePaths): void {
+  try {
+    makePrivate(paths.root, paths.lock);
+    const socketFolder = dirname(paths.socket);
+    if (socketFolder !== paths.root) makePrivate(socketFolder, paths.socket);
+    mkdirSync(paths.empty, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw refused(error, 'preparing', paths.root);
+  }
+}
+
+/**
+ * Makes a folder for us alone. One that others may enter is closed to them, but only where it is ours, and empty or
+ * known by `sign` to be Huddle's: `--state /var/lib` must not lock everybody else out of /var/lib.
+ */
+function makePrivate(folder: string, sign: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const { uid, mode } = statSync(folder);
+  const self = process.geteuid?.();
+  if (self !== undefined && uid !== self) {
+    const hint = `Run Huddle as that user, or give it to this one: chown -R ${self} ${folder}`;
+    throw occupied(folder, `it belongs to user ${uid}, and Huddle runs as user ${self}`, hint);
+  }
+  if ((mode & 0o077) === 0) return;
+  if (!existsSync(sign) && readdirSync(folder).length > 0) {
+    const hint = `Name a folder of its own with --state DIR, or, if nobody else needs it: chmod 700 ${folder}`;
+    throw occupied(folder, 'others may enter it, and it holds files that are not of Huddle', hint);
+  }
+  chmodSync(folder, 0o700);
+}
+
+function occupied(folder: string, reason: string, hint: string): Failure {
+  return new Failure('path-occupied', { doing: 'keeping state in', subject: folder, reason, hint });
+}

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { lstatSync, realpathSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { Failure } from '../../machines/failure.ts';
+
+/** Where everything of one Huddle lies on disk. All paths are absolute. */
+export interface StatePaths {
+  /** The real path of DIR: two names of one folder are one Huddle. */
+  readonly folder: string;
+  /** `DIR/.huddle`, or where `--state` says. Only its owner may look inside (0700). */
+  readonly root: string;
+  readonly lock: string;
+  /** The control socket; see `socketPath`. */
+  readonly socket: string;
+  /** A folder in which there is never anything: where git is sent to look for hooks and templates. */
+  readonly empty: string;
+  app(name: string): AppPaths;
+}
+
+/** Where the files of one app lie. */
+export interface AppPaths {
+  readonly directory: string;
+  readonly state: string;
+  /** The last good `state.json`. */
+  readonly oldState: string;
+  /** The process that is up; its own file, as it is written far more often than the facts and need not survive a boot. */
+  readonly program: string;
+  readonly history: string;
+  readonly logs: string;
+  readonly appLog: string;
+  readonly deployLog: string;
+}
+
+/**
+ * The paths for DIR, which must exist; nothing is created.
+ * Fails with `directory-missing`, and with `path-occupied` where the short socket folder is somebody else's.
+ */
+export function statePaths(folder: string, state?: string): StatePaths {
+  const real = realFolder(folder);
+  const root = state === undefined ? join(real, '.huddle') : resolve(state);
+  return {
+    folder: real,
+    root,
+    lock: join(root, 'lock'),
+    socket: socketPath(root),
+    empty: join(root, 'empty'),
+    app: (name) => appPaths(root, name),
+  };
+}
+
+function realFolder(folder: string): string {
+  try {
+    const real = realpathSync(folder);
+    if (statSync(real).isDirectory()) return real;
+  } catch (error) {
+    throw notAFolder(folder, refusal(error), error);
+  }
+  throw notAFolder(folder, 'it is not a folder');
+}
+
+function notAFolder(folder: string, reason: string, cause?: unknown): Failure {
+  const hint = 'Name the folder that holds the config files with -c DIR.';
+  return new Failure('directory-missing', { doing: 'opening', subject: folder, reason, hint, cause });
+}
+
+function appPaths(root: string, name: string): AppPaths {
+  if (name === '' || name === '.' || name === '..' || basename(name) !== name) {
+    const hint = 'The name of an app is the name of its config file without the ending.';
+    throw new Failure('config-invalid', { doing: 'naming', subject: name, reason: 'not the name of a file', hint });
+  }
+  const directory = join(root, 'apps', name);
+  const logs = join(directory, 'logs');
+  return {
+    directory,
+    state: join(directory, 'state.json'),
+    oldState: join(directory, 'state.json.old'),
+    program: join(directory, 'program.json'),
+    history: join(directory, 'history.jsonl'),
+    logs,
+    appLog: join(logs, 'app.log'),
+    deployLog: join(logs, 'deploy.log'),
+  };
+}
+
+/** From this length on the kernel refuses the path of a socket (EINVAL): `sun_path` of unix(7), with its final NUL. */
+const socketLimit = 108;
+
+/**
+ * `huddle.sock` in the root or, where that path is too long for a socket, `/tmp/huddle-UID/HASH.sock`: UID owns the
+ * root (so that an administrator's client finds the Huddle of another user), HASH is that of the root's path. Not
+ * under `TMPDIR` or `XDG_RUNTIME_DIR`, which a service and a terminal see differently. The folder must belong to UID
+ * alone, or a stranger could put a socket of his own there.
+ */
+function socketPath(root: string): string {
+  const near = join(root, 'huddle.sock');
+  if (Buffer.byteLength(near) < socketLimit) return near;
+  const owner = statSync(root, { throwIfNoEntry: false })?.uid ?? process.geteuid?.() ?? 0;
+  const folder = `/tmp/huddle-${owner}`;
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  if (found && !(found.isDirectory() && found.uid === owner && (found.mode & 0o077) === 0)) {
+    throw new Failure('path-occupied', {
+      doing: 'choosing the control socket in',
+      subject: folder,
+      reason: `it is not a folder of user ${owner} alone`,
+      hint: `Remove it, or make the path shorter than ${socketLimit} bytes with --state DIR: ${near}`,
+    });
+  }
+  const hash = createHash('sha256').update(root).digest('hex').slice(0, 24);
+  return join(folder, `${hash}.sock`);
+}
+
+/** What the operating system refused, in words for people. */
+export function refusal(thrown: unknown): string {
+  const code = errorCode(thrown);
+  return reasons[code] ?? (thrown instanceof Error ? thrown.message : String(thrown));
+}
+
+/** A file operation that the operating system refused, as a failure that says what to do: `disk-full` or `internal`. */
+export function refused(thrown: unknown, doing: string, subject: string): Failure {
+  if (thrown instanceof Failure) return thrown;
+  const code = errorCode(thrown);
+  return new Failure(diskFull.has(code) ? 'disk-full' : 'internal', {
+    doing,
+    subject,
+    reason: refusal(thrown),
+    hint: hints[code] ?? '',
+    cause: thrown,
+  });
+}
+
+/** `ENOENT` and its like; empty where it is no error of the operating system. */
+export function errorCode(thrown: unknown): string {
+  const code: unknown = thrown instanceof Error && 'code' in thrown ? thrown.code : '';
+  return typeof code === 'string' ? code : '';
+}
+
+const diskFull: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EDQUOT: 'the disk quota is used up',
+  EIO: 'the disk reports an error',
+  EISDIR: 'it is a folder',
+  ENOENT: 'no such file or folder',
+  ENOSPC: 'no space left on the disk',
+  ENOTDIR: 'a part of the path is not a folder',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+};
+
+const hints: Readonly<Record<string, string>> = {
+  EACCES: 'Run Huddle as the user who owns it, or name a folder that it may write with --state DIR.',
+  EDQUOT: 'Free some space; Huddle tries again by itself.',
+  EIO: 'See dmesg; the disk may be failing.',
+  ENOSPC: 'Free some space; Huddle tries again by itself.',
+  EPERM: 'Run Huddle as the user who owns it, or name a folder that it may write with --state DIR.',
+  EROFS: 'Name a folder that Huddle may write with --state DIR.',
+};

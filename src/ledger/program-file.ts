@@ -1,0 +1,58 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import * as v from 'valibot';
+import type { Revision } from '../../machines/protocol.ts';
+import { errorCode } from './paths.ts';
+import { inWords, revisionSchema } from './state-file.ts';
+
+/** The process of an app's program, so that the next Huddle can take it over. */
+export interface ProgramRecord {
+  readonly pid: number;
+  /** Field 22 of `/proc/PID/stat`: clock ticks since boot. With it a pid that was given away again is not mistaken. */
+  readonly startTime: number;
+  /** `/proc/sys/kernel/random/boot_id`: the start time only means something within one boot. */
+  readonly bootId: string;
+  /** The value of `HUDDLE_MARK` that everything of this program carries. */
+  readonly mark: string;
+  readonly revision: Revision;
+  /** When it was spawned; milliseconds since the epoch. */
+  readonly since: number;
+}
+
+const recordEntries: { [Key in keyof ProgramRecord]: v.GenericSchema<unknown, ProgramRecord[Key]> } = {
+  pid: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  startTime: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  bootId: v.string(),
+  mark: v.string(),
+  revision: revisionSchema,
+  since: v.number(),
+};
+const recordSchema = v.object(recordEntries);
+
+/** The program that was last written down. A damaged file counts as none, with a warning: its mark finds the program too. */
+export function readProgram(path: string, warn: (text: string) => void): ProgramRecord | null {
+  try {
+    return v.parse(recordSchema, JSON.parse(readFileSync(path, 'utf8')));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT')
+      warn(`program.json is damaged (${inWords(error)}); the program is looked for by its mark`);
+    return null;
+  }
+}
+
+/**
+ * Writes a program down, or with null removes the file. Synchronous (about 0.2 ms), so that between a spawn and its
+ * record there is no moment in which Huddle could be doing something else. Atomic against a kill, but not synced: after a
+ * power cut no program is alive to be taken over, and a program that crashes in a loop must not wear out a flash card.
+ * Throws the system's error.
+ */
+export function writeProgram(path: string, record: ProgramRecord | null): void {
+  if (record === null) {
+    rmSync(path, { force: true });
+    return;
+  }
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const fresh = `${path}.new`;
+  writeFileSync(fresh, JSON.stringify(record), { mode: 0o600 });
+  renameSync(fresh, path);
+}

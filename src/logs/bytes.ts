@@ -1,0 +1,25 @@
+import type { FileHandle } from 'node:fs/promises';
+
+const chunk = 262_144;
+
+/** Copies the bytes of `from` between two offsets to the end of `to`; fewer where `from` ends sooner. */
+export async function copyRange(from: FileHandle, to: FileHandle, start: number, end: number): Promise<void> {
+  const buffer = Buffer.allocUnsafe(chunk);
+  for (let at = start; at < end;) {
+    const { bytesRead } = await from.read(buffer, 0, Math.min(chunk, end - at), at);
+    if (bytesRead === 0) return;
+    await to.appendFile(buffer.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+}
+
+/** Whether a file begins with these bytes. */
+export async function startsWith(file: FileHandle, bytes: Buffer): Promise<boolean> {
+  const buffer = Buffer.allocUnsafe(Math.min(chunk, bytes.length));
+  for (let at = 0; at < bytes.length;) {
+    const { bytesRead } = await file.read(buffer, 0, Math.min(chunk, bytes.length - at), at);
+    if (bytesRead === 0 || !buffer.subarray(0, bytesRead).equals(bytes.subarray(at, at + bytesRead))) return false;
+    at += bytesRead;
+  }
+  return true;
+}
