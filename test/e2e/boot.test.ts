@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { eventually, plain, program, scene } from './harness.ts';
+
+suite('Starting anew', { concurrency: 4 }, () => {
+  test('a good revision in place starts without the remote, which is asked afterwards', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote, { test: { command: `echo test >> ${stage.root}/tests` } });
+    const before = stage.startHuddle();
+    await before.live('shop', first);
+    await before.stop();
+    await rename(repo.remote, `${repo.remote}.away`);
+
+    const huddle = stage.startHuddle();
+    const up = await huddle.until('shop', (app) => app.program?.state === 'up' && app.state === 'running', 'up');
+    assert.equal(up.revision, first);
+    const failed = await huddle.until('shop', ({ error }) => error !== null, 'the check fails');
+    assert.equal(failed.error?.code, 'remote-unreachable');
+    assert.equal(failed.program?.pid, up.program?.pid);
+    assert.equal(readFileSync(join(stage.root, 'tests'), 'utf8'), 'test\n');
+
+    await rename(`${repo.remote}.away`, repo.remote);
+    const second = await repo.publish(plain('v2'));
+    huddle.check();
+    assert.equal((await huddle.live('shop', second)).error, null);
+    await huddle.stop();
+  });
+
+  test('programs outlive a Huddle that is killed, and the next one takes them over', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote);
+    const killed = stage.startHuddle();
+    const before = await killed.live('shop', first);
+    await killed.kill9();
+    assert.deepEqual(stage.livePrograms(), [before.program?.pid]);
+
+    const huddle = stage.startHuddle();
+    const after = await huddle.live('shop', first);
+    assert.equal(after.program?.pid, before.program?.pid);
+    assert.equal(after.program?.since, before.program?.since);
+    assert.equal(after.program?.adopted, true);
+    assert.deepEqual(stage.story(), ['start v1']);
+
+    // It is kept alive as any other, and stopped when the next revision comes.
+    process.kill(after.program?.pid ?? 0, 'SIGKILL');
+    const again = await huddle.until(
+      'shop',
+      (app) => app.program?.state === 'up' && app.program.pid !== after.program?.pid,
+      'up again',
+    );
+    assert.equal(again.program?.adopted, false);
+    await huddle.live('shop', await repo.publish(plain('v2')));
+    assert.deepEqual(stage.story(), ['start v1', 'start v1', 'stop v1', 'start v2']);
+    await huddle.stop();
+  });
+
+  test('a program that died with Huddle is started, exactly once', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish({ ...plain('v1'), 'brood.sh': program('brood.sh') });
+    await stage.app('shop', repo.remote, { application: { start: ['sh', 'brood.sh'] } });
+    const killed = stage.startHuddle();
+    const before = await killed.live('shop', first);
+    await eventually('the whole brood', () => stage.livePrograms().length === 4);
+    const old = stage.livePrograms();
+    await killed.kill9();
+    process.kill(before.program?.pid ?? 0, 'SIGKILL');
+
+    const huddle = stage.startHuddle();
+    const after = await huddle.live('shop', first);
+    assert.equal(after.program?.adopted, false);
+    await eventually('the next brood', () => stage.livePrograms().length === 4);
+    assert.deepEqual(
+      stage.livePrograms().filter((pid) => old.includes(pid)),
+      [],
+      'the first brood lives on',
+    );
+    await huddle.stop();
+  });
+
+  test('a Huddle that is killed again and again leaves one program', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote);
+    for (let round = 0; round < 6; round += 1) {
+      const huddle = stage.startHuddle();
+      // Each time a little later in its start.
+      await eventually('some life', () => round % 2 === 1 || existsSync(join(stage.dir, '.huddle/huddle.sock')));
+      await new Promise((resolve) => setTimeout(resolve, round * 60));
+      await huddle.kill9();
+    }
+    const last = stage.startHuddle();
+    await last.live('shop', first);
+    await eventually('one program', () => stage.livePrograms().length === 1);
+    await last.stop();
+    assert.deepEqual(stage.livePrograms(), []);
+  });
+
+  test('a deployment that was cut short in its pull is finished or undone, never left half done', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish(plain('v1'));
+    const reached = join(stage.root, 'reached');
+    await stage.app('shop', repo.remote, {
+      scripts: { 'post-pull': `grep -q v1 version || test -e ${reached} || { touch ${reached}; sleep 997; }` },
+    });
+    const killed = stage.startHuddle();
+    await killed.live('shop', first);
+    const second = await repo.publish(plain('v2'));
+    await eventually('the post-pull script', () => existsSync(reached));
+    await killed.kill9();
+
+    const huddle = stage.startHuddle();
+    const live = await huddle.live('shop', second);
+    assert.equal(live.error, null);
+    await eventually('the old script is ended', () =>
+      stage.processes().every(({ command }) => command !== 'sleep 997'),
+    );
+    assert.equal(stage.livePrograms().length, 1);
+    await huddle.stop();
+  });
+
+  test('a revision that was rejected stays so for the next Huddle', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote, {
+      test: { command: `cat version >> ${stage.root}/tests; ! grep -q bad version` },
+    });
+    const before = stage.startHuddle();
+    await before.live('shop', first);
+    const bad = await repo.publish(plain('bad'));
+    await before.until('shop', ({ rejected, state }) => rejected.includes(bad) && state === 'running', 'rejected');
+    await before.stop();
+    const huddle = stage.startHuddle();
+    const after = await huddle.live('shop', first);
+    assert.deepEqual(after.rejected, [bad]);
+    await huddle.until('shop', ({ state }) => state === 'checking', 'checking');
+    await huddle.until('shop', ({ state }) => state === 'running', 'checked');
+    assert.equal(readFileSync(join(stage.root, 'tests'), 'utf8'), 'v1\nbad\n');
+    await huddle.stop();
+  });
+
+  test('a damaged ledger is set aside with a warning, and the program runs as one copy', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote);
+    const killed = stage.startHuddle();
+    await killed.live('shop', first);
+    await killed.kill9();
+    writeFileSync(join(stage.dir, '.huddle/apps/shop/state.json'), '{"half":');
+    const huddle = stage.startHuddle();
+    await huddle.live('shop', first);
+    await huddle.logged(/state\.json/);
+    assert.equal(stage.livePrograms().length, 1);
+    await huddle.stop();
+  });
+});
