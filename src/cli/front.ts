@@ -1,0 +1,115 @@
+import { statSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { later, root, verbs, type Command } from './commands.ts';
+import { meant, Misuse } from './misuse.ts';
+import type { Options } from './options.ts';
+
+/** What a command line asks for. */
+export type Invocation =
+  | { readonly kind: 'run'; readonly command: Command; readonly options: Options }
+  | { readonly kind: 'help'; readonly command: Command }
+  | { readonly kind: 'version' };
+
+type Token = NonNullable<ReturnType<typeof tokensOf>>[number];
+type OptionToken = Extract<Token, { kind: 'option' }>;
+
+/**
+ * Reads a command line strictly: whatever is unknown, surplus, doubled or lacks its value is a `Misuse` that names what
+ * was probably meant. Options may stand before and after the verb. (citty takes anything for granted, so it only
+ * describes the commands; what may be written is checked here.)
+ */
+export function readCommandLine(args: readonly string[]): Invocation {
+  const tokens = tokensOf(args);
+  const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
+  const given = tokens.filter((token) => token.kind === 'option');
+  const [verb] = words;
+  if (verb !== undefined && later.verbs.includes(verb)) throw notYet(`huddle ${verb}`);
+  const command = verb === undefined ? root : verbs.find(({ meta }) => meta.name === verb);
+  for (const token of given) checkOption(token, args, command ?? root);
+  if (command === undefined) throw unknownVerb(verb ?? '');
+  const set = new Map(given.map(({ name, value }) => [name, value ?? '']));
+  if (set.has('help')) return { kind: 'help', command };
+  if (set.has('version')) return { kind: 'version' };
+  refuseTwice(given);
+  const apps = words.slice(1);
+  const takesWords = Object.values(command.args).some(({ type }) => type === 'positional');
+  if (apps.length > 0 && !takesWords) throw surplus(apps[0] ?? '', command);
+  const options: Options = {
+    folder: set.get('config') ?? '.',
+    state: set.get('state'),
+    debug: set.has('debug'),
+    json: set.has('json'),
+    once: set.has('once'),
+    watch: set.has('watch'),
+    apps,
+  };
+  return { kind: 'run', command, options };
+}
+
+/** The options of all verbs together: which of them fit is known only once the verb is. */
+function tokensOf(args: readonly string[]) {
+  const options: Record<string, { type: 'string' | 'boolean'; short?: string }> = {};
+  for (const [name, { type, ...rest }] of [root, ...verbs].flatMap(({ args }) => Object.entries(args))) {
+    if (type === 'positional') continue;
+    const short = 'alias' in rest && typeof rest.alias === 'string' ? { short: rest.alias } : {};
+    options[name] = { type: type === 'string' ? 'string' : 'boolean', ...short };
+  }
+  return parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true }).tokens;
+}
+
+function checkOption(token: OptionToken, args: readonly string[], command: Command): void {
+  const { name, rawName, value, inlineValue } = token;
+  if (later.options.includes(name)) throw notYet(rawName);
+  const definition = command.args[name];
+  if (definition === undefined || definition.type === 'positional') throw unknownOption(token, args, command);
+  if (definition.type === 'boolean') {
+    if (value !== undefined) throw new Misuse(`${rawName} takes no value`, `Write ${rawName} alone.`);
+    return;
+  }
+  if (value === undefined || value === '') throw new Misuse(`${rawName} needs a folder`, `Write ${rawName} DIR.`);
+  if (!inlineValue && value.startsWith('-')) {
+    const hint = `Write --${name}=${value} if that is its name.`;
+    throw new Misuse(`${rawName} needs a folder, but ${value} follows`, hint);
+  }
+}
+
+function refuseTwice(given: readonly OptionToken[]): void {
+  const twice = given.find(({ name, value }, index) => {
+    return value !== undefined && given.slice(0, index).some((earlier) => earlier.name === name);
+  });
+  if (twice) throw new Misuse(`${twice.rawName} is given twice`, 'Give it once.');
+}
+
+function unknownOption({ name, rawName, index }: OptionToken, args: readonly string[], command: Command): Misuse {
+  const known = Object.keys(command.args).filter((each) => command.args[each]?.type !== 'positional');
+  // `-json` is read as `-j -s -o -n`.
+  const written = /^-([a-z-]{2,})/.exec(args[index] ?? '')?.[1] ?? name;
+  const right = known.includes(written) ? written : name.length > 1 ? meant(name, known) : undefined;
+  const owner = verbs.find(({ args }) => args[name]);
+  const elsewhere = owner ? `It belongs to \`huddle ${owner.meta.name}\`.` : seeHelp(command);
+  return new Misuse(`unknown option ${rawName}${of(command)}`, right ? `Did you mean --${right}?` : elsewhere);
+}
+
+function unknownVerb(verb: string): Misuse {
+  const right = meant(verb, [...verbs.map(({ meta }) => meta.name), ...later.verbs, '--help', '--version']);
+  const folder = statSync(verb, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (verb === 'run') return new Misuse('unknown command run', 'Leave it out: `huddle -c DIR` runs in the foreground.');
+  if (right === undefined && folder) return new Misuse(`unknown command ${verb}`, `Did you mean huddle -c ${verb}?`);
+  return new Misuse(`unknown command ${verb}`, right ? `Did you mean ${right}?` : seeHelp(root));
+}
+
+function surplus(word: string, command: Command): Misuse {
+  return new Misuse(`unexpected argument ${word}${of(command)}`, seeHelp(command));
+}
+
+function notYet(what: string): Misuse {
+  return new Misuse(`${what} is not supported yet`, 'This version of Huddle does not have it.');
+}
+
+function of(command: Command): string {
+  return command === root ? '' : ` of huddle ${command.meta.name}`;
+}
+
+function seeHelp(command: Command): string {
+  return command === root ? 'See huddle --help.' : `See huddle ${command.meta.name} --help.`;
+}

@@ -1,0 +1,70 @@
+import { asFailure, oneLine } from '../../machines/failure.ts';
+import { readCommandLine, type Invocation } from './front.ts';
+import { Misuse } from './misuse.ts';
+
+/** Exit codes of every command: its work is done, it failed, it was called wrongly. */
+const done = 0;
+const failed = 1;
+const wrongUsage = 2;
+
+/** What is still open when a command has ended (a socket that nobody closed) holds the process for so long at most. */
+const leaveAfter = 1000;
+
+/**
+ * Runs a command line and sets the exit code of the process. Never rejects: what goes wrong is said on stderr, in one
+ * line and a hint; only `--debug` shows where it comes from.
+ */
+export async function main(args: readonly string[], version: string): Promise<void> {
+  // Complaints that nobody reads are nothing to end for.
+  process.stderr.on('error', () => undefined);
+  process.exitCode = await exitCodeOf(args, version);
+  setTimeout(() => process.exit(), leaveAfter).unref();
+}
+
+async function exitCodeOf(args: readonly string[], version: string): Promise<number> {
+  let debug = false;
+  try {
+    const invocation = readCommandLine(args);
+    debug = invocation.kind === 'run' && invocation.options.debug;
+    mindOutput(invocation);
+    return await carryOut(invocation, version);
+  } catch (error) {
+    return complain(error, debug);
+  }
+}
+
+async function carryOut(invocation: Invocation, version: string): Promise<number> {
+  if (invocation.kind === 'run') {
+    const { command, options } = invocation;
+    return await command.run(options);
+  }
+  const text = invocation.kind === 'version' ? version : await (await import('./usage.ts')).usage(invocation.command);
+  process.stdout.write(`${text}\n`);
+  return done;
+}
+
+/**
+ * A reader who has seen enough (`huddle status | head`) ends the command quietly, but never a Huddle that keeps
+ * programs running.
+ */
+function mindOutput(invocation: Invocation): void {
+  const lasting = invocation.kind === 'run' && invocation.command.lasting === true;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (lasting) return;
+    if (error.code === 'EPIPE') process.exit(done);
+    process.exit(complain(error, false));
+  });
+}
+
+function complain(error: unknown, debug: boolean): number {
+  const misuse = error instanceof Misuse;
+  const { message, hint } = misuse ? error : asFailure(error);
+  process.stderr.write(`huddle: ${oneLine(message)}\n${hint === '' ? '' : `  ${oneLine(hint)}\n`}`);
+  if (debug && error instanceof Error && !misuse) process.stderr.write(`${stackOf(error)}\n`);
+  return misuse ? wrongUsage : failed;
+}
+
+function stackOf(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by: ${stackOf(error.cause)}` : '';
+  return `${error.stack ?? error.message}${cause}`;
+}

@@ -1,0 +1,131 @@
+import { request, type IncomingMessage } from 'node:http';
+import { Failure } from '../../machines/failure.ts';
+import { shellWord } from './shell-word.ts';
+import type { AppStatus } from './status.ts';
+
+/** A server-sent event of the control API. */
+export interface ControlEvent {
+  readonly type: string;
+  readonly data: unknown;
+}
+
+/** Speaks to the running Huddle. */
+export interface ControlClient {
+  /** The JSON at a path. */
+  get(path: string): Promise<unknown>;
+  /** Every app's status, by name. */
+  apps(): Promise<readonly AppStatus[]>;
+  /** Hands on events, in their order, until the signal aborts or Huddle ends the stream; resolves then. */
+  events(onEvent: (event: ControlEvent) => void, signal: AbortSignal): Promise<void>;
+}
+
+/** Huddle answers from memory; who is silent for this long hangs. Milliseconds. */
+const patience = 10_000;
+
+/** Three heartbeats of the server; milliseconds. */
+const silence = 45_000;
+
+/**
+ * A client for the Huddle of `folder`, whose control socket is at `socketPath`; nothing is opened yet.
+ * Every call fails with `not-running` where no Huddle answers, `permission-denied`, `timeout`, or `internal` where the
+ * answer makes no sense.
+ */
+export function controlClient(socketPath: string, folder: string): ControlClient {
+  const ask = async (path: string, timeout: number, signal?: AbortSignal): Promise<IncomingMessage> => {
+    try {
+      const response = await open(socketPath, path, timeout, signal);
+      if (response.statusCode === 200) return response;
+      throw answeredWith(await textOf(response), path, response.statusCode);
+    } catch (error) {
+      throw unreachable(error, folder);
+    }
+  };
+  const get = async (path: string): Promise<unknown> => {
+    const response = await ask(path, patience);
+    try {
+      return JSON.parse(await textOf(response));
+    } catch (error) {
+      throw unreachable(error, folder);
+    }
+  };
+  return {
+    get,
+    async apps() {
+      const { apps } = (await get('/api/apps')) as { apps: readonly AppStatus[] };
+      return apps;
+    },
+    async events(onEvent, signal) {
+      try {
+        for await (const event of eventsOf(await ask('/api/events', silence, signal))) onEvent(event);
+      } catch (error) {
+        if (!signal.aborted && !brokeOff(error)) throw unreachable(error, folder);
+      }
+    },
+  };
+}
+
+function open(socketPath: string, path: string, timeout: number, signal?: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, path, agent: false, timeout, ...(signal && { signal }) });
+    sent.once('timeout', () => sent.destroy(silent));
+    sent.once('response', resolve).once('error', reject).end();
+  });
+}
+
+const silent = Object.assign(new Error('it does not answer'), { code: 'ETIMEDOUT' });
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  response.setEncoding('utf8');
+  let text = '';
+  for await (const chunk of response) text += chunk;
+  return text;
+}
+
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html, as far as Huddle's own server writes it. */
+async function* eventsOf(response: IncomingMessage): AsyncGenerator<ControlEvent> {
+  response.setEncoding('utf8');
+  let rest = '';
+  for await (const chunk of response) {
+    const frames = `${rest}${chunk}`.split('\n\n');
+    rest = frames.pop() ?? '';
+    for (const frame of frames) {
+      const fields = new Map(frame.split('\n').map((line) => [line.split(': ', 1)[0], line.replace(/^\w*: /, '')]));
+      const data = fields.get('data');
+      if (data !== undefined) yield { type: fields.get('event') ?? 'message', data: JSON.parse(data) };
+    }
+  }
+}
+
+function answeredWith(body: string, path: string, status = 0): Failure {
+  const { error } = JSON.parse(body) as { error?: { message: string; hint: string } };
+  const { message: reason = `the answer was ${status}`, hint = '' } = error ?? {};
+  return new Failure('internal', { doing: 'asking the running Huddle for', subject: path, reason, hint });
+}
+
+/** An open stream that ends with Huddle, in whatever manner. */
+function brokeOff(error: unknown): boolean {
+  return !(error instanceof Failure) && ['ECONNRESET', 'EPIPE', 'ETIMEDOUT'].includes(codeOf(error));
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+function unreachable(error: unknown, folder: string): Failure {
+  if (error instanceof Failure) return error;
+  const code = codeOf(error);
+  const parts = { doing: 'speaking to the Huddle of', subject: folder, cause: error };
+  if (code === 'EACCES' || code === 'EPERM') {
+    const hint = 'Run this as the user who runs Huddle, or as root.';
+    return new Failure('permission-denied', { ...parts, reason: 'permission denied', hint });
+  }
+  if (code === 'ETIMEDOUT') {
+    const hint = 'It may be busy or stopped (SIGSTOP): try again, or look at its log.';
+    return new Failure('timeout', { ...parts, reason: 'it does not answer', hint });
+  }
+  if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ECONNRESET') {
+    const hint = `Start one with: huddle -c ${shellWord(folder)}`;
+    return new Failure('not-running', { ...parts, reason: 'no Huddle is running there', hint });
+  }
+  return new Failure('internal', { ...parts, reason: error instanceof Error ? error.message : String(error) });
+}
