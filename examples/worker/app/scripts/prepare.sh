@@ -1,0 +1,2 @@
+# After each pull: what a build would do.
+echo "prepared $HUDDLE_REVISION" > prepared
