@@ -1,0 +1,61 @@
+import { sections, type Key } from './keys.ts';
+import type { JsonSchema } from './kinds.ts';
+
+/** The JSON Schema (draft 2020-12) of a config file: for editors, and for `huddle schema`. */
+export function jsonSchema(): JsonSchema {
+  const properties = [...sections].map(([section, keys]) => [section, sectionSchema(keys)] as const);
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'A config file of Huddle',
+    description: 'Each file in the folder of Huddle is one app. Keys that begin with _ or $ are ignored.',
+    ...objectOf(Object.fromEntries(properties), ['repository']),
+  };
+}
+
+function sectionSchema(keys: ReadonlyMap<string, Key<unknown>>): JsonSchema {
+  const properties = [...keys].map(([name, key]) => [name, keySchema(key)] as const);
+  const required = [...keys].filter(([, key]) => key.required).map(([name]) => name);
+  return objectOf(Object.fromEntries(properties), required);
+}
+
+function objectOf(properties: JsonSchema, required: readonly string[]): JsonSchema {
+  const names = required.length === 0 ? {} : { required };
+  return { type: 'object', properties, ...names, patternProperties: { '^[_$]': true }, additionalProperties: false };
+}
+
+function keySchema(key: Key<unknown>): JsonSchema {
+  const hasDefault = key.default !== null && !key.required;
+  return {
+    description: meaningOf(key),
+    ...(hasDefault ? { default: key.default } : {}),
+    anyOf: key.guards || key.required ? key.kind.json.map(filled) : [...key.kind.json, notGiven],
+  };
+}
+
+/** Blank means "not given", wherever that loosens nothing. */
+const notGiven: JsonSchema = { type: 'string', pattern: '^\\s*$' };
+
+function filled(alternative: JsonSchema): JsonSchema {
+  if (alternative['type'] === 'string') return { ...alternative, pattern: '\\S' };
+  return alternative['type'] === 'array' ? { ...alternative, minItems: 1 } : alternative;
+}
+
+function meaningOf(key: Key<unknown>): string {
+  return key.later ? `Not supported yet: ${key.meaning}` : key.meaning;
+}
+
+/** The rows of the README's config reference, in Markdown, one key a line, without the table's head. */
+export function configReference(): string {
+  const rows = [...sections].flatMap(([section, keys]) =>
+    [...keys].map(([name, key]) => row([`\`${section}\``, `\`${name}\``, meaningOf(key), defaultText(key)])),
+  );
+  return `${rows.join('\n')}\n`;
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
+function defaultText(key: Key<unknown>): string {
+  return key.without === '' ? `\`${String(key.default)}\`` : key.without;
+}
