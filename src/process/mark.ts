@@ -1,0 +1,22 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+/**
+ * The environment variable that every program, test, script and git child of Huddle carries, so that whatever descends
+ * from it is found again by a Huddle that knows nothing of it.
+ */
+export const markVariable = 'HUDDLE_MARK';
+
+/** A short hash of a real (symlink-free) DIR: tells the processes of two Huddles apart. */
+export function folderMark(realDir: string): string {
+  return createHash('sha256').update(realDir).digest('hex').slice(0, 12);
+}
+
+/** What the marks of one app begin with. Its name is encoded, so that no app's prefix is the prefix of another's. */
+export function appPrefix(folderHash: string, app: string): string {
+  return `${folderHash}:${encodeURIComponent(app)}:`;
+}
+
+/** A fresh mark for one start of something: `<hash>:<app>:<nonce>`. */
+export function newMark(folderHash: string, app: string): string {
+  return appPrefix(folderHash, app) + randomBytes(6).toString('hex');
+}

@@ -1,0 +1,161 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, realpathSync, statSync } from 'node:fs';
+import { join, sep } from 'node:path';
+import { asFailure, Failure } from '../../machines/failure.ts';
+import type { ProcessInput, ProcessReport } from '../../machines/protocol.ts';
+import { refusal } from '../ledger/paths.ts';
+import { inCgroup } from './cgroup.ts';
+import { type Environment, programEnvironment } from './environment.ts';
+import { argvOf, cannotStart, mustExist } from './executable.ts';
+import { identifyChild } from './identity.ts';
+import { markVariable } from './mark.ts';
+import type { StopCommand } from './stop.ts';
+import { type Tree, treeOf } from './tree.ts';
+import { type RunAs, runAs } from './user.ts';
+
+/** What to start, by which mark it is found again, and where its output goes. */
+export interface ProgramInput extends ProcessInput {
+  readonly mark: string;
+  /** The real path of the app's log. */
+  readonly log: string;
+  /** Opens it for appending; without an owner it belongs to Huddle's own user. */
+  readonly openLog: (path: string, owner?: { readonly uid: number; readonly gid: number }) => number;
+}
+
+/** A program that was started, or could not be. */
+export interface RunningProgram {
+  /** null: it could not be started, as a report tells. */
+  readonly tree: Tree | null;
+  /** Set when the log could not be opened: the program runs all the same, and its output is lost. */
+  readonly warning: Failure | null;
+  /** No more reports, and nothing that keeps Huddle from ending: for a Huddle that leaves its programs running. */
+  readonly leave: () => void;
+}
+
+/** Where a program and what speaks to it run, and as whom. */
+export interface Surroundings {
+  readonly directory: string;
+  readonly environment: Environment;
+  readonly runAs: RunAs;
+}
+
+/**
+ * Starts an app's program, in a session of its own, reading nothing and writing to its log itself, so that it outlives
+ * Huddle. Synchronous: when it returns the program is there. What becomes of it is reported after that, in this order:
+ * `process.spawned` and then, once, `process.exited`; or only `process.failed`.
+ */
+export function startProgram(input: ProgramInput, report: (report: ProcessReport) => void): RunningProgram {
+  let isLeft = false;
+  const tell = (fact: ProcessReport): void => {
+    if (!isLeft) report(fact);
+  };
+  try {
+    const { child, warning } = spawnInto(input);
+    const left = () => {
+      isLeft = true;
+      child.unref();
+    };
+    return { tree: follow(child, input, tell), warning, leave: left };
+  } catch (thrown) {
+    const failed = { type: 'process.failed', failure: asFailure(thrown), at: Date.now() } as const;
+    queueMicrotask(() => tell(failed));
+    return { tree: null, warning: null, leave: () => {} };
+  }
+}
+
+/**
+ * Where the program of an app runs, and as whom. Throws `directory-missing`, `user-unknown`, `not-supported` (not root)
+ * and `config-invalid` (environment file).
+ */
+export function surroundingsOf(input: ProcessInput): Surroundings {
+  const as = runAs(input.config.application.user);
+  const directory = directoryOf(input.config.repository.localPath, input.config.application.directory);
+  return { directory, environment: { ...programEnvironment(input, as), PWD: directory }, runAs: as };
+}
+
+/** The program's stop command, to be run with its mark; null where there is none. Throws as `surroundingsOf`. */
+export function stopCommandOf(
+  input: ProcessInput & { readonly mark: string; readonly log: number | null },
+): StopCommand | null {
+  const command = input.config.application.stopCommand;
+  if (command === null) return null;
+  // Its mark is the program's with a tail: it is found with all that is the app's, but it is no part of what it stops.
+  return { command, ...surroundingsOf(input), mark: `${input.mark}-stop`, log: input.log };
+}
+
+/** A folder inside the working copy, wherever its symlinks lead. Throws `directory-missing`. */
+export function directoryOf(localPath: string, directory: string): string {
+  const parts = { doing: 'entering', subject: join(localPath, directory) };
+  const hint = 'Correct application.directory, or put the folder into the repository.';
+  let top: string;
+  let real: string;
+  try {
+    [top, real] = [realpathSync(localPath), realpathSync(parts.subject)];
+  } catch (thrown) {
+    throw new Failure('directory-missing', { ...parts, reason: refusal(thrown), hint, cause: thrown });
+  }
+  const isInside = real === top || real.startsWith(top.endsWith(sep) ? top : top + sep);
+  if (!isInside) {
+    throw new Failure('directory-missing', { ...parts, reason: 'it leads out of the working copy', hint });
+  }
+  if (!statSync(real).isDirectory()) {
+    throw new Failure('directory-missing', { ...parts, reason: 'it is not a folder', hint });
+  }
+  return real;
+}
+
+function spawnInto(input: ProgramInput): { child: ChildProcess; warning: Failure | null } {
+  const { start } = input.config.application;
+  if (start === null) throw new Error(`${input.name} has no program to start`);
+  const { directory, environment, runAs: as } = surroundingsOf(input);
+  const argv = argvOf(start);
+  mustExist(argv, directory, environment['PATH'], 'starting');
+  const [file = '', ...args] = inCgroup(input.mark, [...as.prefix, ...argv]);
+  const output = openOutput(input, as);
+  try {
+    const child = spawn(file, args, {
+      cwd: directory,
+      env: { ...environment, [markVariable]: input.mark },
+      detached: true,
+      stdio: ['ignore', output.to, output.to],
+    });
+    return { child, warning: output.warning };
+  } catch (thrown) {
+    throw cannotStart(thrown, argv[0] ?? '', 'starting');
+  } finally {
+    if (output.to !== 'ignore') closeSync(output.to);
+  }
+}
+
+/** A log that cannot be opened (a full disk) is no reason not to serve. */
+function openOutput({ log, openLog }: ProgramInput, { uid, gid }: RunAs) {
+  try {
+    return { to: uid === null || gid === null ? openLog(log) : openLog(log, { uid, gid }), warning: null };
+  } catch (thrown) {
+    return { to: 'ignore' as const, warning: asFailure(thrown) };
+  }
+}
+
+function follow(
+  child: ChildProcess,
+  { mark, log }: ProgramInput,
+  tell: (fact: ProcessReport) => void,
+): Tree | null {
+  const { pid } = child;
+  if (pid === undefined) {
+    child.once('error', (error) => {
+      tell({ type: 'process.failed', failure: cannotStart(error, child.spawnfile, 'starting'), at: Date.now() });
+    });
+    return null;
+  }
+  const at = Date.now();
+  queueMicrotask(() => tell({ type: 'process.spawned', pid, at }));
+  const reaped = new Promise<void>((resolve) => {
+    child.once('exit', (code, signal) => {
+      resolve();
+      tell({ type: 'process.exited', exit: { code, signal }, at: Date.now() });
+    });
+  });
+  child.on('error', () => {}); // Only of sending it a message or a signal, which nobody does through this handle.
+  return treeOf({ ...identifyChild(pid), mark }, log, reaped);
+}

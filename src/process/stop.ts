@@ -1,0 +1,63 @@
+import { asFailure, Failure } from '../../machines/failure.ts';
+import { type CommandInput, inWords, runCommand } from './command.ts';
+import { gone, pauseBefore } from './end.ts';
+import { type Identity, isAlive, sendSignal } from './identity.ts';
+import { readTableSoon } from './proc.ts';
+import { membersOf, type Tree } from './tree.ts';
+
+/** How a program is asked to end. */
+export interface StopRequest {
+  /** `SIGTERM`, … */
+  readonly signal: string;
+  /** Run instead of the signal, in the program's own surroundings: see `stopCommandOf`. */
+  readonly command: StopCommand | null;
+  /** Told of a stop command that failed, for which the signal was sent. */
+  readonly warn: (failure: Failure) => void;
+}
+
+/** A stop command without a time-out of its own: the program's ends it too. */
+export type StopCommand = Omit<CommandInput, 'doing' | 'timeout' | 'signal' | 'sweep'>;
+
+/**
+ * Asks every process of the tree to end, once, and resolves when none of it is left, however long that takes. What it
+ * still starts meanwhile (a clean-up) is left in peace until all that were asked are gone; then it is asked too.
+ * A stop command that fails counts as none. Rejects when `abort` does; some of the tree may be alive then.
+ */
+export async function endGently(tree: Tree, request: StopRequest, abort: AbortSignal): Promise<void> {
+  const asked = new Set<string>();
+  const ask = (members: readonly Identity[], signal: string | null): void => {
+    for (const member of members) {
+      asked.add(nameOf(member));
+      if (signal !== null) sendSignal(member, signal);
+    }
+  };
+  const found = membersOf(tree, await readTableSoon());
+  ask(found, found.length > 0 && (await heeds(request, abort)) ? null : request.signal);
+  for (let look = 0; ; look++) {
+    const members = membersOf(tree, await readTableSoon());
+    if (members.length === 0) break;
+    if (!members.some((member) => asked.has(nameOf(member)))) ask(members, request.signal);
+    await pauseBefore(look, abort, isAlive(tree.root) ? tree.reaped : null);
+  }
+  await gone(tree, abort);
+}
+
+function nameOf({ pid, startTime }: Identity): string {
+  return `${pid}:${startTime}`;
+}
+
+/** Whether the stop command, if there is one, says that it has done what it could. */
+async function heeds({ command, warn }: StopRequest, signal: AbortSignal): Promise<boolean> {
+  if (command === null) return false;
+  const doing = 'running the stop command';
+  try {
+    const { exit } = await runCommand({ ...command, doing, timeout: null, signal, sweep: true });
+    if (exit.code === 0) return true;
+    const hint = 'The stop signal was sent instead; correct application.stop command.';
+    warn(new Failure('script-failed', { doing, subject: String(command.command), reason: inWords(exit), hint }));
+  } catch (thrown) {
+    signal.throwIfAborted();
+    warn(asFailure(thrown));
+  }
+  return false;
+}
