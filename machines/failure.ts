@@ -86,7 +86,7 @@ export function oneLine(text: string): string {
   return text
     .trim()
     .replace(/\s+/g, ' ')
-    .replace(/[\p{Cc}\p{Cs}\p{Bidi_Control}\ufeff]/gu, (character) => {
+    .replace(/[\p{Cc}\p{Cs}\p{Bidi_Control}]/gu, (character) => {
       const code = character.codePointAt(0) ?? 0;
       return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
     });

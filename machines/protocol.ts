@@ -1,4 +1,4 @@
-import type { AppConfig, Application, Watchdog } from './config.ts';
+import type { AppConfig, Watchdog } from './config.ts';
 import type { Failure } from './failure.ts';
 
 /** A full commit id: 40 hex digits (64 in a SHA-256 repository). */
@@ -218,8 +218,8 @@ export const noProgram: ProgramStatus = {
 
 /** To the program. */
 export type ProgramCommand =
-  /** Run this revision; `trial`: say whether it is accepted. */
-  | { readonly type: 'start'; readonly revision: Revision; readonly config: AppConfig; readonly trial: boolean }
+  /** Run this revision, and say whether it is accepted. */
+  | { readonly type: 'start'; readonly revision: Revision; readonly config: AppConfig }
   | { readonly type: 'stop' }
   /** What the second SIGTERM does: no more waiting. */
   | { readonly type: 'kill' }
@@ -237,7 +237,7 @@ export type ProgramReport =
   /** It has a process: live, though not yet accepted. */
   | { readonly type: 'program.live'; readonly at: number }
   | { readonly type: 'program.accepted' }
-  /** A trial that failed; the program goes on trying until it is told to stop. */
+  /** Not accepted; the program goes on trying until it is told to stop. */
   | { readonly type: 'program.refused'; readonly failure: Failure }
   | { readonly type: 'program.gaveUp'; readonly failure: Failure }
   /** Its processes could not be killed for 30 seconds. */
@@ -290,6 +290,7 @@ export type AppCommand =
  * `src/control/prose.ts`.
  */
 export type News =
+  | ProgramNews
   | { readonly type: 'cloning' }
   | { readonly type: 'cloned'; readonly branch: string; readonly tip: Revision | null }
   | { readonly type: 'booting'; readonly revision: Revision }
@@ -322,18 +323,21 @@ export type News =
   /** An attempt failed; `retryIn` seconds until the next one, null where an operator has to act. */
   | { readonly type: 'failed'; readonly failure: Failure; readonly retryIn: number | null }
   | { readonly type: 'recovered' }
+  | { readonly type: 'config changed'; readonly sections: readonly string[] }
+  | { readonly type: 'stopping'; readonly reason: 'operator' | 'config file gone' | 'shutdown' }
+  | { readonly type: 'stopped' }
+  | { readonly type: 'paused' }
+  | { readonly type: 'resumed' };
+
+/** What a program tells about itself. */
+export type ProgramNews =
   | { readonly type: 'program up'; readonly pid: number; readonly revision: Revision }
   | { readonly type: 'program exited'; readonly exit: Exit; readonly ran: number; readonly retryIn: number | null }
   | { readonly type: 'program not started'; readonly failure: Failure; readonly retryIn: number | null }
   | { readonly type: 'program given up'; readonly failure: Failure; readonly retryIn: number | null }
   | { readonly type: 'probe failed'; readonly failure: Failure }
   | { readonly type: 'unhealthy'; readonly failure: Failure }
-  | { readonly type: 'stuck'; readonly failure: Failure }
-  | { readonly type: 'config changed'; readonly sections: readonly string[] }
-  | { readonly type: 'stopping'; readonly reason: 'operator' | 'config file gone' | 'shutdown' }
-  | { readonly type: 'stopped' }
-  | { readonly type: 'paused' }
-  | { readonly type: 'resumed' };
+  | { readonly type: 'stuck'; readonly failure: Failure };
 
 /** Time and chance, given to a machine so that a test can move them by hand. */
 export interface World {
@@ -368,5 +372,3 @@ export type RootCommand =
   | { readonly type: 'shutdown' }
   | { readonly type: 'kill' }
   | { readonly type: 'detach' };
-
-export type { Application };

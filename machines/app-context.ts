@@ -1,0 +1,293 @@
+import type { AppConfig } from './config.ts';
+import { asFailure, type Failure } from './failure.ts';
+import { changedSections, checkDelay, isRejected } from './policy.ts';
+import type {
+  AppCommand,
+  AppInput,
+  Asked,
+  Facts,
+  Fetched,
+  FetchInput,
+  HistoryEntry,
+  News,
+  Opened,
+  OpenInput,
+  ProgramReport,
+  ProgramStatus,
+  Pulled,
+  Revision,
+  World,
+} from './protocol.ts';
+import { noProgram } from './protocol.ts';
+
+// What an app's machine knows, and what it says of it: plain functions for app.ts.
+
+/** Where the app is going: to a new revision, back to a good one, or up again with what was there at the start. */
+export interface Target {
+  readonly revision: Revision;
+  readonly way: 'forward' | 'back' | 'boot';
+}
+
+/** One attempt to deploy, from the move of the branch to the end, the way back included. */
+export interface Attempt {
+  readonly revision: Revision;
+  readonly from: Revision | null;
+  /** Milliseconds since the epoch, as all times here. */
+  readonly began: number;
+  readonly result: HistoryEntry['result'];
+  readonly reason: string;
+  /** Named by an operator: it stays until `resume`. */
+  readonly byHand: boolean;
+  readonly downSince: number | null;
+  readonly liveAt: number | null;
+}
+
+/** What an operator asked for that is still to come. */
+export type Wish = { readonly type: 'deploy'; readonly revision: string | null } | { readonly type: 'rollback' };
+
+/** Why the app is ending. */
+export type Leave = 'stop' | 'retire' | 'shutdown' | 'detach';
+
+export interface AppContext extends World {
+  readonly name: string;
+  config: AppConfig;
+  /** Came during a deployment; in force after it. */
+  held: AppConfig | null;
+  facts: Facts;
+  opened: Opened | null;
+  asked: Asked | null;
+  target: Target | null;
+  attempt: Attempt | null;
+  wish: Wish | null;
+  leave: Leave | null;
+  /** The revision that last passed its test: scripts that fail need no second test of it. */
+  tested: Revision | null;
+  scriptTries: { readonly revision: Revision; readonly count: number } | null;
+  /** A check was asked for while none could be made. */
+  checkAgain: boolean;
+  /** The program reached its crash limit while its revision was still being proved. */
+  condemned: Failure | null;
+  /** Attempts in a row that ended in an error. */
+  failures: number;
+  /** What is wrong with asking, fetching, pulling. */
+  trouble: Failure | null;
+  /** What is wrong with the newest revision. */
+  objection: Failure | null;
+  isTold: boolean;
+  nextCheck: number | null;
+  testingSince: number;
+  program: ProgramStatus;
+}
+
+export type AppEvent = AppCommand | ProgramReport;
+
+export function newContext(input: AppInput): AppContext {
+  return {
+    ...input,
+    held: null,
+    opened: null,
+    asked: null,
+    target: null,
+    attempt: null,
+    wish: null,
+    leave: null,
+    tested: null,
+    scriptTries: null,
+    checkAgain: false,
+    condemned: null,
+    failures: 0,
+    trouble: null,
+    objection: null,
+    isTold: true,
+    nextCheck: null,
+    testingSince: 0,
+    program: noProgram,
+  };
+}
+
+/** What is wrong with an app, the gravest first; null when nothing is. */
+export function failureOf({ trouble, objection, program }: AppContext): Failure | null {
+  return trouble ?? program.failure ?? objection;
+}
+
+/** Whether there is something to run: a revision that was good, or at least one that has been put in place. */
+export function isServing({ facts, program }: AppContext): boolean {
+  const isPlaced = facts.current !== null && facts.pulling === null;
+  return facts.good !== null || isPlaced || program.state !== 'down';
+}
+
+/** Only a new revision is rolled back, and only to another one that was good. */
+export function canGoBack({ facts, target, config }: AppContext): boolean {
+  return (
+    target?.way === 'forward' && facts.good !== null && facts.good !== target.revision && config.deployment.rollback
+  );
+}
+
+/** A script that failed leaves a half-made tree: back to the good revision, whatever `rollback` says. */
+export function canRestore({ facts, target }: AppContext): boolean {
+  return target?.way === 'forward' && facts.good !== null;
+}
+
+/** While a good one runs, a rejected revision is left alone; an operator may name it all the same. */
+export function isUnwanted({ facts, now, wish }: AppContext, tip: Revision): boolean {
+  return wish === null && facts.good !== null && isRejected(facts.rejected, tip, now());
+}
+
+export function mayCheck({ facts }: AppContext): boolean {
+  return !facts.paused && !facts.pinned;
+}
+
+/** When the next check is due; milliseconds since the epoch. */
+export function dueTime({ config, failures, random, now }: AppContext): number {
+  return now() + checkDelay(config.timing, failures, random);
+}
+
+export function beginAttempt(context: AppContext, revision: Revision): Attempt {
+  const { facts, now, wish } = context;
+  return {
+    revision,
+    from: facts.current,
+    began: now(),
+    result: 'deployed',
+    reason: '',
+    byHand: wish?.type === 'deploy' && wish.revision !== null,
+    downSince: null,
+    liveAt: null,
+  };
+}
+
+/** What an action is given. */
+export interface AppMoment {
+  readonly context: AppContext;
+}
+
+/** The line of history for an attempt that ends now. */
+export function historyEntry({ context: { attempt, now } }: AppMoment): HistoryEntry | null {
+  if (attempt === null) return null;
+  const { revision, from, began, result, reason, downSince, liveAt } = attempt;
+  const end = now();
+  const downtime = downSince === null ? null : ((liveAt ?? end) - downSince) / 1000;
+  return { at: new Date(end).toISOString(), revision, from, result, reason, seconds: (end - began) / 1000, downtime };
+}
+
+/** A changed config, and what it makes worth trying again: what failed by the old one is forgiven. */
+export function configChange(context: AppContext, config: AppConfig): Partial<AppContext> {
+  const sections = changedSections(context.config, config);
+  const isTestChanged = sections.includes('test');
+  const areScriptsChanged = sections.includes('scripts');
+  const rejected = context.facts.rejected.filter(
+    ({ why }) => !(isTestChanged && why === 'test failed') && !(areScriptsChanged && why === 'script failed'),
+  );
+  return {
+    config,
+    facts: { ...context.facts, rejected },
+    tested: isTestChanged ? null : context.tested,
+    scriptTries: areScriptsChanged ? null : context.scriptTries,
+    checkAgain: context.checkAgain || rejected.length < context.facts.rejected.length,
+  };
+}
+
+// -- what the slots are given -------------------------------------------------------------------------------------
+
+export function openInput({ name, config, facts, program }: AppContext): OpenInput {
+  return { name, config, want: facts.good !== null && program.state === 'down' ? 'place' : 'tip' };
+}
+
+export function fetchInput({ name, config, facts, wish, asked }: AppContext): FetchInput {
+  const named = wish?.type === 'deploy' ? wish.revision : null;
+  return { name, config, branch: facts.branch ?? '', revision: named ?? asked?.tip ?? '', from: facts.current };
+}
+
+// -- news ---------------------------------------------------------------------------------------------------------
+
+/** What an action is given when a slot has answered. */
+export interface Answered<T> extends AppMoment {
+  readonly event: { readonly output: T };
+}
+
+export function failedNews({ context: { trouble, isTold, nextCheck, now } }: AppMoment): News | null {
+  if (isTold || trouble === null) return null;
+  const retryIn = nextCheck === null ? null : Math.max(0, (nextCheck - now()) / 1000);
+  return { type: 'failed', failure: trouble, retryIn };
+}
+
+export function clonedNews({ event }: Answered<Opened>): News {
+  return { type: 'cloned', branch: event.output.branch, tip: event.output.tip };
+}
+
+export function bootNews({ context }: AppMoment): News {
+  return { type: 'booting', revision: context.target?.revision ?? '' };
+}
+
+export function restoringNews({ context: { target, facts } }: AppMoment): News {
+  const reason = facts.pulling === null ? 'something else is in place' : 'a deployment was cut short';
+  return { type: 'restoring', revision: target?.revision ?? '', reason };
+}
+
+export function movedNews({ context: { facts }, event: { output } }: Answered<Fetched>): News {
+  return { type: 'moved', branch: facts.branch ?? '', from: facts.current, to: output.revision, ...output };
+}
+
+export function unmovedNews({ context, event }: Answered<Asked>): News {
+  return { type: 'unmoved', branch: context.facts.branch ?? '', revision: event.output.tip };
+}
+
+export function stillRejectedNews({ context, event }: Answered<Asked>): News {
+  return { type: 'still rejected', branch: context.facts.branch ?? '', revision: event.output.tip };
+}
+
+export function testingNews({ context }: AppMoment): News {
+  return { type: 'testing', revision: context.attempt?.revision ?? '' };
+}
+
+export function passedNews({ context: { attempt, testingSince, now } }: AppMoment): News {
+  return { type: 'test passed', revision: attempt?.revision ?? '', seconds: (now() - testingSince) / 1000 };
+}
+
+export function pendingNews({ context }: AppMoment): News {
+  return { type: 'test pending', revision: context.attempt?.revision ?? '', failure: asFailure(context.objection) };
+}
+
+export function rejectedNews({ context }: AppMoment): News {
+  const failure = asFailure(context.objection ?? context.trouble);
+  return { type: 'rejected', revision: context.attempt?.revision ?? '', failure };
+}
+
+export function savedNews({ event }: Answered<Pulled>): News | null {
+  return event.output.saved === null ? null : { type: 'saved', changes: event.output.saved };
+}
+
+export function rollingBackNews({ context: { attempt, target, objection, trouble } }: AppMoment): News {
+  const failure = asFailure(trouble ?? objection);
+  return { type: 'rolling back', revision: attempt?.revision ?? '', to: target?.revision ?? '', failure };
+}
+
+export function keptNews({ context }: AppMoment): News {
+  const failure = asFailure(context.objection ?? context.program.failure);
+  return { type: 'kept', revision: context.target?.revision ?? '', failure };
+}
+
+export function deployedNews(moment: AppMoment): News | null {
+  const entry = historyEntry(moment);
+  if (entry === null || entry.result !== 'deployed') return null;
+  const { revision, from, seconds, downtime } = entry;
+  return { type: 'deployed', revision, from, seconds, downtime };
+}
+
+export function configNews({ context, event }: AppMoment & { readonly event: AppEvent }): News | null {
+  if (event.type !== 'config') return null;
+  return { type: 'config changed', sections: changedSections(context.config, event.config) };
+}
+
+export function stoppingNews({ context: { leave } }: AppMoment): News | null {
+  switch (leave) {
+    case null:
+      return null;
+    case 'stop':
+      return { type: 'stopping', reason: 'operator' };
+    case 'retire':
+      return { type: 'stopping', reason: 'config file gone' };
+    default:
+      return { type: 'stopping', reason: 'shutdown' };
+  }
+}

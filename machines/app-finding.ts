@@ -1,0 +1,189 @@
+import {
+  type Answered,
+  type AppMoment,
+  bootNews,
+  clonedNews,
+  fetchInput,
+  historyEntry,
+  movedNews,
+  openInput,
+  passedNews,
+  pendingNews,
+  rejectedNews,
+  restoringNews,
+  stillRejectedNews,
+  testingNews,
+  unmovedNews,
+} from './app-context.ts';
+import { appSetup } from './app-setup.ts';
+import { asFailure } from './failure.ts';
+import type { Fetched, Verdict } from './protocol.ts';
+
+// The states in which an app looks for a revision that is fit to run. Nothing here touches what runs.
+
+const outputOf = <T>({ event }: { event: { output: T } }) => event.output;
+const revisionOf = ({ event }: Answered<Fetched>) => event.output.revision;
+const tipOf = ({ context }: AppMoment) => context.opened?.tip ?? '';
+const failureFrom = ({ event }: { event: { error: unknown } }) => asFailure(event.error);
+const failureIn = ({ event }: Answered<Verdict>) =>
+  'failure' in event.output ? event.output.failure : asFailure(null);
+
+/** Getting the working copy, or opening the one that is there. */
+export const cloning = appSetup.createStateConfig({
+  entry: ['dropCheck', 'disarm', { type: 'tell', params: { type: 'cloning' } }],
+  initial: 'opening',
+  states: {
+    opening: {
+      invoke: {
+        src: 'open',
+        input: ({ context }) => openInput(context),
+        onDone: {
+          target: 'opened',
+          actions: [
+            { type: 'noteOpened', params: outputOf },
+            { type: 'tell', params: clonedNews },
+          ],
+        },
+        onError: { target: '#app.idle', actions: { type: 'noteFailed', params: failureFrom } },
+      },
+    },
+    opened: {
+      always: [
+        {
+          guard: 'isGoodInPlace',
+          target: '#app.restarting',
+          actions: ['aimGood', 'noteCheck', { type: 'tell', params: bootNews }],
+        },
+        {
+          guard: 'isGoodElsewhere',
+          target: '#app.pulling',
+          actions: ['aimGood', 'noteCheck', { type: 'tell', params: restoringNews }],
+        },
+        { guard: 'isTipUnknown', target: '#app.checking' },
+        { guard: 'isNamed', target: '#app.checking' },
+        { guard: 'isTipInPlace', target: '#app.idle', actions: 'noteWell' },
+        { guard: 'isTipUnwanted', target: '#app.idle', actions: 'noteWell' },
+        { target: '#app.testing', actions: { type: 'noteCandidate', params: tipOf } },
+      ],
+    },
+  },
+});
+
+/** Asking the remote, and fetching what is new; the program keeps running. */
+export const checking = appSetup.createStateConfig({
+  entry: ['dropCheck', 'disarm'],
+  initial: 'deciding',
+  states: {
+    deciding: { always: [{ guard: 'isNamed', target: 'fetching' }, { target: 'asking' }] },
+    asking: {
+      invoke: {
+        src: 'ask',
+        input: ({ context: { name, config, facts } }) => ({ name, config, branch: facts.branch ?? '' }),
+        onDone: [
+          {
+            guard: { type: 'isUnmoved', params: outputOf },
+            target: '#app.idle',
+            actions: ['noteWell', 'noteContent', 'dropWish', { type: 'tell', params: unmovedNews }],
+          },
+          {
+            guard: { type: 'isUnwanted', params: outputOf },
+            target: '#app.idle',
+            actions: ['noteWell', { type: 'tell', params: stillRejectedNews }],
+          },
+          { target: 'fetching', actions: { type: 'noteAsked', params: outputOf } },
+        ],
+        onError: { target: '#app.idle', actions: { type: 'noteFailed', params: failureFrom } },
+      },
+    },
+    fetching: {
+      invoke: {
+        src: 'fetch',
+        input: ({ context }) => fetchInput(context),
+        onDone: [
+          {
+            guard: { type: 'isInPlace', params: outputOf },
+            target: '#app.idle',
+            actions: ['noteWell', 'pinIfNamed', 'dropWish'],
+          },
+          {
+            target: '#app.testing',
+            actions: [
+              { type: 'tell', params: movedNews },
+              { type: 'noteCandidate', params: revisionOf },
+            ],
+          },
+        ],
+        onError: { target: '#app.idle', actions: { type: 'noteFailed', params: failureFrom } },
+      },
+    },
+  },
+  on: {
+    deploy: { target: 'checking', reenter: true, actions: 'noteWish' },
+    rollback: { guard: 'hasPrevious', target: 'idle', actions: 'noteWish' },
+  },
+});
+
+/** Running the test on a candidate, apart from the working copy; the program keeps running. */
+export const testing = appSetup.createStateConfig({
+  initial: 'deciding',
+  states: {
+    deciding: { always: [{ guard: 'isTested', target: 'passed' }, { target: 'judging' }] },
+    judging: {
+      entry: ['beginTest', { type: 'tell', params: testingNews }],
+      invoke: {
+        src: 'test',
+        input: ({ context: { name, config, facts, attempt } }) => ({
+          name,
+          config,
+          branch: facts.branch ?? '',
+          revision: attempt?.revision ?? '',
+        }),
+        onDone: [
+          {
+            guard: { type: 'isPassed', params: outputOf },
+            target: 'passed',
+            actions: { type: 'tell', params: passedNews },
+          },
+          {
+            guard: { type: 'isPending', params: outputOf },
+            target: '#app.idle',
+            actions: [
+              { type: 'noteObjection', params: failureIn },
+              'noteWell',
+              { type: 'tell', params: pendingNews },
+              'dropTarget',
+            ],
+          },
+          {
+            guard: 'hasGood',
+            target: '#app.idle',
+            actions: [
+              { type: 'noteObjection', params: failureIn },
+              'noteWell',
+              { type: 'reject', params: 'test failed' },
+              { type: 'tell', params: rejectedNews },
+              { type: 'spoil', params: 'test failed' },
+              { type: 'record', params: historyEntry },
+              'dropTarget',
+            ],
+          },
+          {
+            target: '#app.idle',
+            actions: [
+              { type: 'noteFailed', params: failureIn },
+              { type: 'spoil', params: 'test failed' },
+              { type: 'record', params: historyEntry },
+              'dropTarget',
+            ],
+          },
+        ],
+        onError: { target: '#app.idle', actions: [{ type: 'noteFailed', params: failureFrom }, 'dropTarget'] },
+      },
+    },
+    passed: { entry: ['notePassed', 'aimForward'], always: '#app.stopping' },
+  },
+  on: {
+    deploy: { target: 'checking', actions: ['dropTarget', 'noteWish'] },
+    rollback: { guard: 'hasPrevious', target: 'idle', actions: ['dropTarget', 'noteWish'] },
+  },
+});

@@ -1,0 +1,307 @@
+import { assign, enqueueActions, fromPromise, sendTo, setup } from 'xstate';
+import {
+  type AppContext,
+  type AppEvent,
+  type Attempt,
+  beginAttempt,
+  canGoBack,
+  canRestore,
+  configChange,
+  dueTime,
+  isServing,
+  isUnwanted,
+  type Leave,
+  mayCheck,
+} from './app-context.ts';
+import type { Failure } from './failure.ts';
+import { acceptance, disturbance, isSame, scriptTries, withRejection } from './policy.ts';
+import { programMachine } from './program.ts';
+import type {
+  AppInput,
+  Asked,
+  AskInput,
+  Fetched,
+  FetchInput,
+  HistoryEntry,
+  News,
+  Opened,
+  OpenInput,
+  ProgramCommand,
+  Pulled,
+  PullInput,
+  Rejection,
+  Revision,
+  ScriptInput,
+  Slot,
+  TestInput,
+  Verdict,
+} from './protocol.ts';
+
+const unfilled = (slot: string) => () => {
+  throw new Error(`the slot ${slot} has not been filled`);
+};
+
+/** The vocabulary of the flow chart in app.ts: its slots, actions, guards and delays, by name. */
+export const appSetup = setup({
+  types: {
+    context: {} as AppContext,
+    events: {} as AppEvent,
+    input: {} as AppInput,
+    tags: {} as 'deploying' | 'leaving',
+  },
+  actors: {
+    program: programMachine,
+    open: fromPromise<Opened, OpenInput>(unfilled('open')),
+    ask: fromPromise<Asked, AskInput>(unfilled('ask')),
+    fetch: fromPromise<Fetched, FetchInput>(unfilled('fetch')),
+    test: fromPromise<Verdict, TestInput>(unfilled('test')),
+    pull: fromPromise<Pulled, PullInput>(unfilled('pull')),
+    script: fromPromise<void, ScriptInput>(unfilled('script')),
+    /** Resolves when every effect that was cut short has ended, and what had to be written is on disk. */
+    close: fromPromise<void, Slot>(unfilled('close')),
+  },
+  actions: {
+    /** Says what happened, for the log. */
+    tell: (_scene, _news: News | null) => {},
+    /** Adds a line to the history. */
+    record: (_scene, _entry: HistoryEntry | null) => {},
+
+    // -- what came in
+    noteProgram: assign(({ event }) => (event.type === 'program.changed' ? { program: event.status } : {})),
+    noteLive: assign(({ context, event }) =>
+      event.type === 'program.live' && context.attempt !== null && context.attempt.liveAt === null
+        ? { attempt: { ...context.attempt, liveAt: event.at } }
+        : {},
+    ),
+    noteGivenUp: assign(({ context, event }) => {
+      if (event.type !== 'program.gaveUp') return {};
+      const { facts, now, config } = context;
+      const isProving = facts.provingUntil !== null && now() <= facts.provingUntil && facts.previous !== null;
+      return { condemned: isProving && config.deployment.rollback ? event.failure : null };
+    }),
+    noteOpened: assign(({ context }, opened: Opened) => {
+      const facts = { ...context.facts, branch: opened.branch };
+      const isFresh = opened.head === null;
+      const none = { good: null, previous: null, current: null, pulling: null, provingUntil: null };
+      return { opened, facts: isFresh ? { ...facts, ...none } : facts };
+    }),
+    noteAsked: assign((_scene, asked: Asked) => ({ asked })),
+    noteCandidate: assign(({ context }, revision: Revision) => ({
+      attempt: beginAttempt(context, revision),
+      wish: null,
+    })),
+    notePassed: assign(({ context }) => ({ tested: context.attempt?.revision ?? null, objection: null })),
+    beginTest: assign(({ context }) => ({ testingSince: context.now() })),
+    noteFailed: assign(({ context }, trouble: Failure) => ({
+      trouble,
+      isTold: false,
+      failures: context.failures + 1,
+      wish: null,
+    })),
+    noteObjection: assign((_scene, objection: Failure) => ({ objection })),
+    /** Nothing is wrong with the remote and the working copy. */
+    noteWell: assign({ trouble: null, failures: 0 }),
+    noteContent: assign({ objection: null }),
+    noteAccepted: assign(({ context: { target, trouble, failures, objection } }) =>
+      target?.way === 'back' ? { trouble, failures, objection } : { trouble: null, failures: 0, objection: null },
+    ),
+    noteWish: assign(({ event }) => (event.type === 'deploy' || event.type === 'rollback' ? { wish: event } : {})),
+    dropWish: assign({ wish: null }),
+    pinIfNamed: assign(({ context: { facts, wish } }) => ({
+      facts: { ...facts, pinned: facts.pinned || (wish?.type === 'deploy' && wish.revision !== null) },
+    })),
+    noteCheck: assign({ checkAgain: true }),
+    dropCheck: assign({ checkAgain: false }),
+
+    // -- where it goes
+    aimForward: assign(({ context }) => ({
+      target: { revision: context.attempt?.revision ?? '', way: 'forward' as const },
+    })),
+    aimBack: assign(({ context }) => ({ target: { revision: context.facts.good ?? '', way: 'back' as const } })),
+    aimGood: assign(({ context: { facts } }) => ({
+      target: { revision: facts.good ?? '', way: 'boot' as const },
+      attempt: null,
+    })),
+    aimCurrent: assign(({ context: { facts } }) => ({
+      target: { revision: facts.current ?? '', way: 'boot' as const },
+      attempt: null,
+    })),
+    dropTarget: assign({ target: null, attempt: null }),
+    /** Back to the good revision before the one in place, which is left for this reason. */
+    aimPrevious: assign(({ context }) => {
+      const { facts, condemned, now } = context;
+      const left = facts.current ?? '';
+      const reason = condemned?.reason ?? 'rolled back by its operator';
+      return {
+        attempt: { ...beginAttempt(context, left), result: 'rolled back' as const, reason },
+        target: { revision: facts.previous ?? '', way: 'back' as const },
+        objection: condemned,
+        condemned: null,
+        wish: null,
+        facts: {
+          ...facts,
+          good: facts.previous,
+          previous: null,
+          provingUntil: null,
+          pinned: facts.pinned || condemned === null,
+          rejected: withRejection(facts.rejected, left, 'rolled back', now()),
+        },
+      };
+    }),
+    noteDowntime: assign(({ context: { attempt, program, now } }) =>
+      attempt !== null && attempt.downSince === null && program.state !== 'down'
+        ? { attempt: { ...attempt, downSince: now() } }
+        : {},
+    ),
+    /** The attempt has come to nothing, or not to what it should. */
+    spoil: assign(({ context: { attempt, trouble, objection } }, result: Attempt['result']) => ({
+      attempt: attempt && { ...attempt, result, reason: (trouble ?? objection)?.message ?? '', liveAt: null },
+    })),
+    reject: assign(({ context }, why: Rejection['why']) => {
+      const { facts, attempt, now } = context;
+      if (attempt === null) return {};
+      return { facts: { ...facts, rejected: withRejection(facts.rejected, attempt.revision, why, now()) } };
+    }),
+    countScriptTry: assign(({ context: { scriptTries, attempt } }) => {
+      const revision = attempt?.revision ?? '';
+      return { scriptTries: { revision, count: scriptTries?.revision === revision ? scriptTries.count + 1 : 1 } };
+    }),
+
+    // -- facts
+    noteIntent: assign(({ context }) => ({ facts: { ...context.facts, pulling: context.target?.revision ?? null } })),
+    notePlaced: assign(({ context }) => ({
+      facts: { ...context.facts, pulling: null, current: context.target?.revision ?? null },
+    })),
+    noteGood: assign(({ context }) => {
+      const { facts, target, attempt, config, now } = context;
+      if (target === null) return {};
+      const way = target.way === 'back' ? 'back' : 'forward';
+      const provingUntil = (attempt?.liveAt ?? now()) + config.deployment.proving * 1000;
+      const pinned = facts.pinned || (target.way === 'forward' && (attempt?.byHand ?? false));
+      return { facts: { ...facts, ...acceptance(facts, target.revision, way, provingUntil), pinned } };
+    }),
+    /** A revision that was kept without having been accepted has settled after all. */
+    noteLateGood: assign(({ context }) => {
+      const { facts, config, now } = context;
+      if (facts.current === null) return {};
+      return {
+        facts: { ...facts, ...acceptance(facts, facts.current, 'forward', now() + config.deployment.proving * 1000) },
+      };
+    }),
+    pause: assign(({ context }) => ({ facts: { ...context.facts, paused: true }, nextCheck: null })),
+    resume: assign(({ context }) => ({ facts: { ...context.facts, paused: false, pinned: false } })),
+    markStopped: assign(({ context }) => ({
+      facts: { ...context.facts, stopped: true },
+      leave: null,
+      target: null,
+      attempt: null,
+    })),
+    markStarted: assign(({ context }) => ({ facts: { ...context.facts, stopped: false } })),
+    noteLeave: assign(({ context, event }) => ({
+      leave: leaveFor(event) ?? context.leave,
+      wish: null,
+      checkAgain: false,
+    })),
+
+    // -- config
+    hold: assign(({ event }) => (event.type === 'config' ? { held: event.config } : {})),
+    release: enqueueActions(({ context, enqueue }) => {
+      if (context.held === null) return;
+      enqueue.raise({ type: 'config', config: context.held });
+      enqueue.assign({ held: null });
+    }),
+    /** What a changed section makes worth trying again is forgiven. */
+    takeConfig: assign(({ context, event }) => (event.type === 'config' ? configChange(context, event.config) : {})),
+
+    // -- the program
+    start: enqueueActions(({ context: { target, config }, enqueue }) => {
+      if (config.application.start === null || target === null) return;
+      enqueue.sendTo('program', { type: 'start', revision: target.revision, config });
+    }),
+    stop: enqueueActions(({ context, enqueue }) => {
+      if (context.program.state !== 'down') enqueue.sendTo('program', { type: 'stop' });
+    }),
+    kill: sendTo('program', { type: 'kill' }),
+    restartProgram: sendTo('program', { type: 'restart' }),
+    replace: sendTo('program', ({ context }): ProgramCommand => ({ type: 'replace', config: context.config })),
+    configure: sendTo('program', ({ context }): ProgramCommand => ({ type: 'configure', config: context.config })),
+
+    // -- waiting for the next check
+    arm: assign(({ context }) => ({ nextCheck: mayCheck(context) ? dueTime(context) : null })),
+    noteTold: assign({ isTold: true }),
+    disarm: assign({ nextCheck: null }),
+  },
+  guards: {
+    isStopped: ({ context }) => context.facts.stopped,
+    isServing: ({ context }) => isServing(context),
+    isGoodInPlace: ({ context: { facts, opened, program } }) =>
+      program.state === 'down' && facts.good !== null && opened?.head === facts.good && facts.pulling === null,
+    isGoodElsewhere: ({ context: { facts, program } }) => program.state === 'down' && facts.good !== null,
+    isTipUnknown: ({ context }) => context.opened?.tip === null,
+    isTipInPlace: ({ context: { opened, facts, program } }) =>
+      program.state !== 'down' && opened?.tip === facts.current && opened?.head === facts.current,
+    isTipUnwanted: ({ context }) => isUnwanted(context, context.opened?.tip ?? ''),
+    isUnmoved: ({ context }, { tip }: Asked) => tip === context.facts.current,
+    isUnwanted: ({ context }, { tip }: Asked) => isUnwanted(context, tip),
+    isInPlace: ({ context: { facts } }, { revision }: Fetched) => revision === facts.current,
+    isNamed: ({ context: { wish } }) => wish?.type === 'deploy' && wish.revision !== null,
+    isTested: ({ context: { config, tested, attempt } }) => config.test === null || tested === attempt?.revision,
+    hasGood: ({ context }) => context.facts.good !== null,
+    isPassed: (_scene, verdict: Verdict) => verdict.kind === 'passed',
+    isPending: (_scene, verdict: Verdict) => verdict.kind === 'pending',
+    isProgramDown: ({ context }) => context.program.state === 'down',
+    hasNoProgram: ({ context }) => context.config.application.start === null,
+    hasPrePull: ({ context: { config, target } }) => target?.way === 'forward' && config.scripts.prePull.length > 0,
+    hasPostPull: ({ context }) => context.config.scripts.postPull.length > 0,
+    canGoBack: ({ context }) => canGoBack(context),
+    canRestore: ({ context }) => canRestore(context),
+    isForward: ({ context }) => context.target?.way === 'forward',
+    isBackward: ({ context }) => context.target?.way !== 'forward',
+    hasUsedItsTries: ({ context: { scriptTries: tries } }) => (tries?.count ?? 0) >= scriptTries,
+    /** The tree is not the good one's, and is to be made so before the app is left alone. */
+    isTreeToRestore: ({ context: { leave, facts } }) =>
+      (leave === 'stop' || leave === 'retire') &&
+      facts.good !== null &&
+      (facts.pulling !== null || facts.current !== facts.good),
+    isStopping: ({ context }) => context.leave === 'stop',
+    isLeaving: ({ context }) => context.leave !== null,
+    isLeavingForGood: ({ context }) => context.leave !== null && context.leave !== 'stop',
+    isCondemned: ({ context }) => context.condemned !== null,
+    wantsRollback: ({ context }) => context.wish?.type === 'rollback' && context.facts.previous !== null,
+    wantsDeploy: ({ context }) => context.wish?.type === 'deploy',
+    wantsCheck: ({ context }) => context.checkAgain && mayCheck(context),
+    mayCheck: ({ context }) => mayCheck(context),
+    hasPrevious: ({ context }) => context.facts.previous !== null,
+    isNothingChanged: ({ context, event }) => event.type === 'config' && isSame(context.config, event.config),
+    isRepositoryChanged: ({ context, event }) =>
+      event.type === 'config' && disturbance(context.config, event.config) === 'repository',
+    areDetailsChanged: ({ context, event }) =>
+      event.type === 'config' && disturbance(context.config, event.config) === 'details',
+    isProgramChanged: ({ context, event }) =>
+      event.type === 'config' && disturbance(context.config, event.config) === 'program',
+    isProgramRemoved: ({ context, event }) =>
+      event.type === 'config' && event.config.application.start === null && context.config.application.start !== null,
+    isProgramAdded: ({ context, event }) =>
+      event.type === 'config' &&
+      event.config.application.start !== null &&
+      context.config.application.start === null &&
+      isServing(context),
+  },
+  delays: {
+    nextCheck: ({ context }) => Math.max(0, (context.nextCheck ?? context.now()) - context.now()),
+  },
+});
+
+function leaveFor(event: AppEvent): Leave | null {
+  switch (event.type) {
+    case 'stop':
+    case 'retire':
+    case 'shutdown':
+    case 'detach':
+      return event.type;
+    case 'kill':
+      return 'shutdown';
+    default:
+      return null;
+  }
+}

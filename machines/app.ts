@@ -1,0 +1,140 @@
+import { configNews, failedNews, newContext, rollingBackNews } from './app-context.ts';
+import { pulling, restarting, stopping } from './app-deploying.ts';
+import { checking, cloning, testing } from './app-finding.ts';
+import { appSetup } from './app-setup.ts';
+
+/**
+ * The life of one app: the flow chart of Huddle.
+ *
+ * The program lives beside these states, from the first start until the app leaves: a check or a test never touches
+ * it. `context.target` says where a deployment goes, `context.attempt` what will be told about it in the end, and
+ * `context.facts` what has to survive a crash; whoever runs this machine keeps them on disk.
+ */
+export const appMachine = appSetup.createMachine({
+  id: 'app',
+  context: ({ input }) => newContext(input),
+  invoke: { id: 'program', src: 'program', input: ({ context: { name, config } }) => ({ name, config }) },
+  initial: 'booting',
+
+  // What holds in every state that does not say otherwise.
+  on: {
+    'program.changed': { actions: 'noteProgram' },
+    'program.live': { actions: 'noteLive' },
+    'program.gaveUp': { actions: 'noteGivenUp' },
+    check: { actions: 'noteCheck' },
+    pause: { actions: ['pause', { type: 'tell', params: { type: 'paused' } }] },
+    resume: { actions: ['resume', 'noteCheck', { type: 'tell', params: { type: 'resumed' } }] },
+    deploy: { actions: 'noteWish' },
+    rollback: { guard: 'hasPrevious', actions: 'noteWish' },
+    restart: { guard: 'isServing', actions: 'restartProgram' },
+    config: [
+      { guard: 'isNothingChanged' },
+      {
+        guard: 'isRepositoryChanged',
+        target: '.cloning',
+        actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'],
+      },
+      { guard: 'isProgramRemoved', actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'stop'] },
+      {
+        guard: 'isProgramAdded',
+        target: '.restarting',
+        actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'aimCurrent'],
+      },
+      { guard: 'isProgramChanged', actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'replace'] },
+      { actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'] },
+    ],
+    stop: { target: '.stopping', actions: ['noteLeave', 'dropTarget'] },
+    retire: { target: '.stopping', actions: ['noteLeave', 'dropTarget'] },
+    shutdown: { target: '.stopping', actions: ['noteLeave', 'dropTarget'] },
+    kill: { target: '.stopping', actions: ['noteLeave', 'dropTarget', 'kill'] },
+    detach: { target: '.leaving', actions: 'noteLeave' },
+  },
+
+  states: {
+    booting: { always: [{ guard: 'isStopped', target: 'stopped' }, { target: 'cloning' }] },
+
+    cloning,
+    checking,
+    testing,
+
+    /** Between two attempts: never rested in. */
+    idle: { always: [{ guard: 'isServing', target: 'running' }, { target: 'waiting' }] },
+
+    waiting: {
+      entry: ['release', 'arm', { type: 'tell', params: failedNews }, 'noteTold'],
+      always: { guard: 'wantsCheck', target: 'cloning' },
+      after: { nextCheck: { guard: 'mayCheck', target: 'cloning' } },
+      on: {
+        restart: 'cloning',
+        deploy: { target: 'cloning', actions: 'noteWish' },
+        rollback: {},
+        config: [
+          { guard: 'isNothingChanged' },
+          { target: 'cloning', actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'] },
+        ],
+      },
+    },
+
+    running: {
+      entry: ['release', 'arm', { type: 'tell', params: failedNews }, 'noteTold'],
+      always: [
+        {
+          guard: 'isCondemned',
+          target: 'stopping',
+          actions: ['aimPrevious', { type: 'tell', params: rollingBackNews }],
+        },
+        {
+          guard: 'wantsRollback',
+          target: 'stopping',
+          actions: ['aimPrevious', { type: 'tell', params: rollingBackNews }],
+        },
+        { guard: 'wantsDeploy', target: 'checking' },
+        { guard: 'wantsCheck', target: 'checking' },
+      ],
+      after: { nextCheck: { guard: 'mayCheck', target: 'checking' } },
+      on: {
+        check: { guard: 'mayCheck', target: 'checking' },
+        config: {
+          guard: 'areDetailsChanged',
+          target: 'running',
+          reenter: true,
+          actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'],
+        },
+        'program.accepted': { actions: ['noteLateGood', 'noteContent'] },
+        'program.down': [{ guard: 'hasNoProgram' }, { target: 'restarting', actions: 'aimCurrent' }],
+      },
+    },
+
+    stopping,
+    pulling,
+    restarting,
+
+    stopped: {
+      entry: ['markStopped', 'disarm', { type: 'tell', params: { type: 'stopped' } }],
+      on: {
+        start: { target: 'cloning', actions: 'markStarted' },
+        restart: { target: 'cloning', actions: 'markStarted' },
+        deploy: { target: 'cloning', actions: ['markStarted', 'noteWish'] },
+        check: {},
+        rollback: {},
+        stop: {},
+        config: [{ guard: 'isNothingChanged' }, { actions: [{ type: 'tell', params: configNews }, 'takeConfig'] }],
+        retire: { target: 'leaving', actions: 'noteLeave' },
+        shutdown: { target: 'leaving', actions: 'noteLeave' },
+        kill: { target: 'leaving', actions: 'noteLeave' },
+      },
+    },
+
+    leaving: {
+      tags: 'leaving',
+      invoke: {
+        src: 'close',
+        input: ({ context: { name, config } }) => ({ name, config }),
+        onDone: 'gone',
+        onError: 'gone',
+      },
+      on: { '*': {} },
+    },
+    gone: { type: 'final' },
+  },
+});

@@ -1,0 +1,112 @@
+import type { AppConfig } from './config.ts';
+import { Failure } from './failure.ts';
+import { isOverlapping, isSame } from './policy.ts';
+
+// From the files of the folder to the apps: a plain function for huddle.ts.
+
+/** A config file, as it was last read. */
+export interface Entry {
+  /** Its name inside DIR. */
+  readonly file: string;
+  /** The app's. */
+  readonly name: string;
+  /** The last one that could be read. */
+  readonly config: AppConfig | null;
+  /** Why the file cannot be read as it stands. */
+  readonly failure: Failure | null;
+  /** Why it does not run, or runs on with an older config: another app is in its way. */
+  readonly refusal: Failure | null;
+}
+
+/** The place of one app actor. */
+export interface Slot {
+  readonly name: string;
+  readonly file: string;
+  /** In force. */
+  readonly config: AppConfig;
+  /** `dead`: its actor has failed; `due`: it is to be started anew now. */
+  readonly state: 'live' | 'leaving' | 'dead' | 'due';
+  readonly deaths: number;
+  readonly diedAt: number | null;
+}
+
+export interface Folder {
+  readonly files: Readonly<Record<string, Entry>>;
+  readonly slots: Readonly<Record<string, Slot>>;
+}
+
+export type Step =
+  | { readonly type: 'start'; readonly name: string; readonly config: AppConfig }
+  | { readonly type: 'configure'; readonly name: string; readonly config: AppConfig }
+  | { readonly type: 'retire'; readonly name: string }
+  | { readonly type: 'refuse'; readonly name: string; readonly entry: Entry; readonly failure: Failure };
+
+/**
+ * What must be done so that the apps are what the files say.
+ *
+ * An app that runs keeps its name and its local path against all others; among the rest the first by file name wins.
+ * Who is refused is looked at again whenever an app has left. A file of the same name as an app that is leaving waits.
+ */
+export function plan(folder: Folder): Folder & { steps: Step[] } {
+  const steps: Step[] = [];
+  const files = { ...folder.files };
+  const slots = { ...folder.slots };
+  for (const slot of Object.values(folder.slots)) {
+    if (files[slot.file] !== undefined || slot.state === 'leaving') continue;
+    if (slot.state === 'live') {
+      steps.push({ type: 'retire', name: slot.name });
+      slots[slot.name] = { ...slot, state: 'leaving' };
+    } else delete slots[slot.name];
+  }
+  for (const file of Object.keys(files).sort()) {
+    const entry = files[file];
+    if (entry === undefined || entry.config === null) continue;
+    const slot = Object.values(slots).find((candidate) => candidate.file === file && candidate.state !== 'leaving');
+    const { config, name } = entry;
+    const refusal = obstacle(entry, config, Object.values(slots));
+    if (refusal !== null) {
+      if (entry.refusal?.message !== refusal.message) steps.push({ type: 'refuse', name, entry, failure: refusal });
+      files[file] = { ...entry, refusal };
+      if (slot?.state === 'due') {
+        steps.push({ type: 'start', name: slot.name, config: slot.config });
+        slots[slot.name] = { ...slot, state: 'live' };
+      }
+      continue;
+    }
+    files[file] = { ...entry, refusal: null };
+    if (slot === undefined || slot.state === 'due') {
+      steps.push({ type: 'start', name, config });
+      const { deaths, diedAt } = slot ?? { deaths: 0, diedAt: null };
+      slots[name] = { name, file, config, state: 'live', deaths, diedAt };
+    } else if (!isSame(slot.config, config)) {
+      if (slot.state === 'live') steps.push({ type: 'configure', name, config });
+      slots[slot.name] = { ...slot, config };
+    }
+  }
+  return { files, slots, steps };
+}
+
+/** What another app has that this file wants too; null where nothing is in its way. */
+function obstacle({ file, name }: Entry, config: AppConfig, slots: readonly Slot[]): Failure | null {
+  const path = config.repository.localPath;
+  for (const slot of slots) {
+    if (slot.file === file && slot.state !== 'leaving') continue;
+    if (slot.name.toLowerCase() === name.toLowerCase()) {
+      return new Failure('config-invalid', {
+        doing: 'starting',
+        subject: file,
+        reason: `its app has the same name as that of ${slot.file}`,
+        hint: `It starts when ${slot.file} has left; rename one of the two to have both.`,
+      });
+    }
+    if (isOverlapping(slot.config.repository.localPath, path)) {
+      return new Failure('config-invalid', {
+        doing: 'starting',
+        subject: file,
+        reason: `its local path ${path} is in use by ${slot.file} (${slot.config.repository.localPath})`,
+        hint: `Give one of the two another repository.local path; it starts when ${slot.file} has left.`,
+      });
+    }
+  }
+  return null;
+}

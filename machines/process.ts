@@ -1,0 +1,124 @@
+import { assign, fromCallback, fromPromise, sendParent, setup } from 'xstate';
+import { Failure } from './failure.ts';
+import type { Exit, ProcessInput, ProcessOutput, ProcessReport, TreeInput } from './protocol.ts';
+
+/**
+ * One operating-system process and all that it starts.
+ *
+ * `starting` until it has a pid, `up` until it exits or is asked to stop. However it ends, nothing of its tree is left
+ * when this machine is done: after an exit the leftovers are swept, after a stop that is not heeded they are killed.
+ */
+
+interface Context extends ProcessInput {
+  pid: number | null;
+  spawnedAt: number;
+  exitedAt: number;
+  exit: Exit | null;
+  failure: Failure | null;
+}
+
+type Event = ProcessReport | { type: 'stop' } | { type: 'kill' };
+
+/** To the program that owns it. */
+export type ProcessNotice =
+  | { readonly type: 'process.up'; readonly pid: number; readonly at: number }
+  | { readonly type: 'process.stuck'; readonly failure: Failure };
+
+const unfilled = (slot: string) => () => {
+  throw new Error(`the slot ${slot} has not been filled`);
+};
+
+export const processMachine = setup({
+  types: {
+    context: {} as Context,
+    events: {} as Event,
+    input: {} as ProcessInput,
+    output: {} as ProcessOutput,
+    tags: {} as 'ending',
+  },
+  actors: {
+    /** Spawns the process, and reports what becomes of it. Lives as long as this machine. */
+    run: fromCallback<Event, ProcessInput>(unfilled('run')),
+    /** Asks the whole tree to end; resolves when none of it is left. */
+    endGently: fromPromise<void, TreeInput>(unfilled('endGently')),
+    /** Kills the whole tree; resolves when none of it is left. */
+    endByForce: fromPromise<void, TreeInput>(unfilled('endByForce')),
+  },
+  actions: {
+    noteSpawn: assign(({ event }) => (event.type === 'process.spawned' ? { pid: event.pid, spawnedAt: event.at } : {})),
+    noteExit: assign(({ event }) => (event.type === 'process.exited' ? { exit: event.exit, exitedAt: event.at } : {})),
+    noteFailure: assign(({ event }) => (event.type === 'process.failed' ? { failure: event.failure } : {})),
+    announce: sendParent(({ context }): ProcessNotice => ({
+      type: 'process.up',
+      pid: context.pid ?? 0,
+      at: context.spawnedAt,
+    })),
+    announceStuck: sendParent(({ context }): ProcessNotice => ({
+      type: 'process.stuck',
+      failure: new Failure('timeout', {
+        doing: 'killing',
+        subject: `process ${context.pid} and what it started`,
+        reason: 'some of it is still there after 30 s',
+        hint: 'It may hang in the kernel (state D in ps): look at its disk or mount.',
+      }),
+    })),
+  },
+  delays: {
+    stopTimeout: ({ context }) => context.config.application.stopTimeout * 1000,
+    stuckTimeout: 30_000,
+  },
+}).createMachine({
+  id: 'process',
+  context: ({ input }) => ({ ...input, pid: null, spawnedAt: 0, exitedAt: 0, exit: null, failure: null }),
+  invoke: { src: 'run', input: ({ context }) => context },
+  on: { 'process.exited': { actions: 'noteExit' } },
+  initial: 'starting',
+  states: {
+    starting: {
+      initial: 'wanted',
+      states: {
+        wanted: {
+          on: {
+            stop: 'unwanted',
+            kill: 'unwanted',
+            'process.spawned': { target: '#process.up', actions: ['noteSpawn', 'announce'] },
+          },
+        },
+        unwanted: {
+          on: { 'process.spawned': { target: '#process.stopping', actions: ['noteSpawn', 'announce'] } },
+        },
+      },
+      on: { 'process.failed': { target: 'gone', actions: 'noteFailure' } },
+    },
+    up: {
+      on: {
+        'process.exited': { target: 'sweeping', actions: 'noteExit' },
+        stop: 'stopping',
+        kill: 'sweeping',
+      },
+    },
+    stopping: {
+      tags: 'ending',
+      invoke: { src: 'endGently', input: ({ context }) => context, onDone: 'gone', onError: 'sweeping' },
+      on: { stop: {}, kill: 'sweeping' },
+      after: { stopTimeout: 'sweeping' },
+    },
+    sweeping: {
+      tags: 'ending',
+      invoke: { src: 'endByForce', input: ({ context }) => context, onDone: 'gone', onError: 'stuck' },
+      initial: 'killing',
+      states: {
+        killing: { after: { stuckTimeout: 'stuck' } },
+        stuck: { entry: 'announceStuck' },
+      },
+    },
+    /** The killing itself failed: looked at again every 30 s, and no new start meanwhile. */
+    stuck: { tags: 'ending', entry: 'announceStuck', after: { stuckTimeout: 'sweeping' } },
+    gone: { type: 'final' },
+  },
+  output: ({ context }) => ({
+    exit: context.exit,
+    failure: context.failure,
+    ran: context.pid === null ? 0 : Math.max(0, context.exitedAt - context.spawnedAt),
+  }),
+});

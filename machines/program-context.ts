@@ -1,0 +1,164 @@
+import type { AppConfig } from './config.ts';
+import { asFailure, Failure } from './failure.ts';
+import { crashDelay } from './policy.ts';
+import type { ProcessNotice } from './process.ts';
+import type {
+  Health,
+  ProcessOutput,
+  ProgramCommand,
+  ProgramNews,
+  ProgramState,
+  ProgramStatus,
+  Revision,
+  WatchdogReport,
+} from './protocol.ts';
+
+// What a program's machine knows, and what it says of it: plain functions for program.ts.
+
+/** Why an instance is ending: by itself, or for one of these reasons. */
+export type Ending = 'by itself' | 'stop' | 'restart' | 'sick';
+
+/** What a program's machine knows. */
+export interface ProgramContext {
+  readonly name: string;
+  config: AppConfig;
+  revision: Revision | null;
+  pid: number | null;
+  since: number | null;
+  health: Health;
+  /** Why it is not up, or not healthy. */
+  failure: Failure | null;
+  ending: Ending;
+  /** What the last instance came to. */
+  last: ProcessOutput | null;
+  /** In a row: since it was last up for a whole crash window. */
+  exits: number;
+  restarts: number;
+  verdict: 'none' | 'accepted' | 'refused';
+}
+
+export type ProgramEvent = ProgramCommand | ProcessNotice | WatchdogReport;
+
+/** What an action is given. */
+export interface Moment {
+  readonly context: ProgramContext;
+  readonly event: ProgramEvent;
+}
+
+export function statusOf(context: ProgramContext, state: ProgramState): ProgramStatus {
+  const { revision, pid, since, restarts, health, failure } = context;
+  return { state, revision, pid, since, restarts, adopted: false, health, failure };
+}
+
+/** Exit 0 where the config does not want it up for ever. */
+export function isJobDone({ ending, last, config }: ProgramContext): boolean {
+  return ending === 'by itself' && last?.exit?.code === 0 && config.application.restart !== 'always';
+}
+
+/** An exit that the config does not want answered; what the watchdog has ended is started again all the same. */
+export function isLeftDown({ ending, config }: ProgramContext): boolean {
+  return ending === 'by itself' && config.application.restart === 'never';
+}
+
+export function isAtLimit({ exits, config }: ProgramContext): boolean {
+  return exits >= config.application.crashLimit;
+}
+
+/** What made the last instance end, as the reason why there is none. */
+export function endingFailure({ ending, failure, last, config }: ProgramContext): Failure {
+  if (ending === 'sick' && failure !== null) return failure;
+  if (last?.failure) return last.failure;
+  return new Failure('not-accepted', {
+    doing: 'running',
+    subject: commandLine(config),
+    reason: `it ended with ${exitText(last)}`,
+    hint: 'Its own output is in logs/app.log.',
+  });
+}
+
+export function upNews({ context: { pid, revision } }: Moment): ProgramNews {
+  return {
+    type: 'program up',
+    pid: pid ?? 0,
+    revision: revision ?? '',
+  };
+}
+
+export function missedNews({ event }: Moment): ProgramNews {
+  return { type: 'probe failed', failure: failureOf(event) };
+}
+
+export function sickNews({ context }: Moment): ProgramNews {
+  return { type: 'unhealthy', failure: asFailure(context.failure) };
+}
+
+export function stuckNews({ event }: Moment): ProgramNews {
+  return { type: 'stuck', failure: failureOf(event) };
+}
+
+export function givenUpNews({ context }: Moment): ProgramNews {
+  const { retry } = context.config.application;
+  return { type: 'program given up', failure: crashLimit(context), retryIn: retry === 0 ? null : retry };
+}
+
+function failureOf(event: ProgramEvent): Failure {
+  return asFailure('failure' in event ? event.failure : new Error(`${event.type} tells no failure`));
+}
+
+export function endingNews({ context }: Moment): ProgramNews {
+  const { last, ending, failure } = context;
+  const retryIn = nextStart(context);
+  if (ending === 'sick' && failure !== null) return { type: 'program not started', failure, retryIn };
+  if (last?.failure) return { type: 'program not started', failure: last.failure, retryIn };
+  return {
+    type: 'program exited',
+    exit: last?.exit ?? { code: null, signal: null },
+    ran: (last?.ran ?? 0) / 1000,
+    retryIn,
+  };
+}
+
+/** Seconds until it starts again by itself; null: it does not. */
+function nextStart(context: ProgramContext): number | null {
+  if (isJobDone(context) || isLeftDown(context) || isAtLimit(context)) return null;
+  return crashDelay(context.exits) / 1000;
+}
+
+export function notReady({ config, failure }: ProgramContext): Failure {
+  return new Failure('not-accepted', {
+    doing: 'waiting for',
+    subject: commandLine(config),
+    reason: `not healthy within ${config.application.readyTimeout} s${failure === null ? '' : `: ${failure.reason}`}`,
+    hint: 'Its own output is in logs/app.log; application.ready timeout says how long it may take.',
+  });
+}
+
+export function notAccepted({ failure, config, exits }: ProgramContext): Failure {
+  return new Failure('not-accepted', {
+    doing: 'accepting',
+    subject: commandLine(config),
+    reason: failure?.reason ?? `${exits} exits before it had settled`,
+    hint: failure?.hint ?? '',
+    ...(failure === null ? {} : { cause: failure }),
+  });
+}
+
+export function crashLimit({ config, exits, failure }: ProgramContext): Failure {
+  const { retry } = config.application;
+  return new Failure('crash-limit', {
+    doing: 'keeping up',
+    subject: commandLine(config),
+    reason: `given up after ${exits} ${exits === 1 ? 'exit' : 'exits'}${failure === null || failure.code === 'crash-limit' ? '' : `; the last: ${failure.reason}`}`,
+    hint: `Its own output is in logs/app.log. ${retry === 0 ? 'The next revision starts it again.' : `It is tried again every ${retry} s, and at the next revision.`}`,
+  });
+}
+
+function exitText(last: ProcessOutput | null): string {
+  if (last?.exit?.signal) return `signal ${last.exit.signal}`;
+  return `exit code ${last?.exit?.code ?? 'unknown'}`;
+}
+
+function commandLine(config: AppConfig): string {
+  const { start } = config.application;
+  return start === null ? 'no program' : typeof start === 'string' ? start : start.join(' ');
+}

@@ -1,0 +1,214 @@
+import { type Actor, createActor, fromCallback, fromPromise, SimulatedClock } from 'xstate';
+import { appMachine } from '../../machines/app.ts';
+import type { AppConfig } from '../../machines/config.ts';
+import { processMachine } from '../../machines/process.ts';
+import { programMachine } from '../../machines/program.ts';
+import type {
+  AppCommand,
+  Exit,
+  Facts,
+  HistoryEntry,
+  News,
+  ProcessReport,
+  Revision,
+  Verdict,
+} from '../../machines/protocol.ts';
+import { noFacts } from '../../machines/protocol.ts';
+import { watchdogMachine } from '../../machines/watchdog.ts';
+import { appConfig } from './config.ts';
+
+/** What a played world answers a slot with: a value, or a failure that is thrown. */
+export type Answer<T> = T | Error | Promise<T>;
+
+/** The world of one app, played: every slot is answered from here, and what was asked is written down. */
+export interface World {
+  tip: Answer<Revision>;
+  head: Answer<Revision | null>;
+  branch: string;
+  verdict: (revision: Revision) => Answer<Verdict>;
+  pull: (revision: Revision) => Answer<void>;
+  script: (hook: string, revision: Revision) => Answer<void>;
+  probe: () => Answer<void>;
+  /** Whether a process heeds the stop signal. */
+  heeds: boolean;
+  /** Whether a process can be killed. */
+  dies: boolean;
+  /** What happens right after a spawn, by revision; nothing: it lives. */
+  fate: (revision: Revision) => Exit | null;
+  /** Everything that was asked, in order: `open`, `ask`, `test a`, `pull a`, `spawn a`, `stop a`, `gone a` … */
+  readonly deeds: string[];
+  readonly news: News[];
+  readonly history: HistoryEntry[];
+  /** The processes that are alive, by pid. */
+  readonly alive: Map<number, { revision: Revision; report: (report: ProcessReport) => void }>;
+}
+
+export interface Stage {
+  readonly world: World;
+  readonly clock: SimulatedClock;
+  readonly app: Actor<ReturnType<typeof played>>;
+  /** The app's state, by the words of the contract. */
+  state(): string;
+  facts(): Facts;
+  send(command: AppCommand): Promise<void>;
+  /** Lets promises settle. */
+  settle(): Promise<void>;
+  /** Moves time on, in steps that let chained timers fire. */
+  pass(seconds: number): Promise<void>;
+  /** Ends the only process that is alive by itself. */
+  crash(exit?: Exit): Promise<void>;
+}
+
+export const noWorld = (): World => ({
+  tip: 'a',
+  head: null,
+  branch: 'main',
+  verdict: () => ({ kind: 'passed' }),
+  pull: () => undefined,
+  script: () => undefined,
+  probe: () => undefined,
+  heeds: true,
+  dies: true,
+  fate: () => null,
+  deeds: [],
+  news: [],
+  history: [],
+  alive: new Map(),
+});
+
+async function answer<T>(value: Answer<T>): Promise<T> {
+  const given = await value;
+  if (given instanceof Error) throw given;
+  return given;
+}
+
+function played(world: World, now: () => number) {
+  let pids = 100;
+  const deed = (text: string) => void world.deeds.push(text);
+  const end = (pid: number | null, exit: Exit) => {
+    const found = pid === null ? undefined : world.alive.get(pid);
+    if (found === undefined || pid === null) return;
+    world.alive.delete(pid);
+    deed(`gone ${found.revision}`);
+    found.report({ type: 'process.exited', exit, at: now() });
+  };
+  const process = processMachine.provide({
+    actors: {
+      run: fromCallback(({ input, sendBack }) => {
+        const pid = ++pids;
+        const report = (told: ProcessReport) => void sendBack(told);
+        world.alive.set(pid, { revision: input.revision, report });
+        deed(`spawn ${input.revision}`);
+        report({ type: 'process.spawned', pid, at: now() });
+        const fate = world.fate(input.revision);
+        if (fate !== null) void Promise.resolve().then(() => end(pid, fate));
+      }),
+      endGently: fromPromise(async ({ input, signal }) => {
+        deed(`stop ${input.revision}`);
+        if (!world.heeds) await new Promise((_, reject) => signal.addEventListener('abort', reject));
+        end(input.pid, { code: null, signal: 'SIGTERM' });
+      }),
+      endByForce: fromPromise(async ({ input, signal }) => {
+        if (input.pid !== null && world.alive.has(input.pid)) deed(`kill ${input.revision}`);
+        if (!world.dies) await new Promise((_, reject) => signal.addEventListener('abort', reject));
+        end(input.pid, { code: null, signal: 'SIGKILL' });
+      }),
+    },
+  });
+  const watchdog = watchdogMachine.provide({ actors: { probe: fromPromise(() => answer(world.probe())) } });
+  const program = programMachine.provide({
+    actors: { process, watchdog },
+    actions: { tell: (_, news) => void world.news.push(news) },
+  });
+  return appMachine.provide({
+    actors: {
+      program,
+      open: fromPromise(async ({ input }) => {
+        deed('open');
+        const head = await answer(world.head);
+        return { head, branch: world.branch, tip: input.want === 'tip' ? await answer(world.tip) : null };
+      }),
+      ask: fromPromise(async () => {
+        deed('ask');
+        return { tip: await answer(world.tip) };
+      }),
+      fetch: fromPromise(async ({ input }) => {
+        deed(`fetch ${input.revision}`);
+        return { revision: input.revision, commits: 1, authors: ['Ada'], subject: 'Change' };
+      }),
+      test: fromPromise(async ({ input }) => {
+        deed(`test ${input.revision}`);
+        return await answer(world.verdict(input.revision));
+      }),
+      pull: fromPromise(async ({ input }) => {
+        deed(`pull ${input.revision}`);
+        await answer(world.pull(input.revision));
+        world.head = input.revision;
+        return { saved: null };
+      }),
+      script: fromPromise(async ({ input }) => {
+        deed(`${input.hook} ${input.revision}`);
+        await answer(world.script(input.hook, input.revision));
+      }),
+      close: fromPromise(async () => {
+        deed('close');
+      }),
+    },
+    actions: {
+      tell: (_, news) => {
+        if (news !== null) world.news.push(news);
+      },
+      record: (_, entry) => {
+        if (entry !== null) world.history.push(entry);
+      },
+    },
+  });
+}
+
+/** An app on its stage, started. */
+export async function play(
+  options: { config?: AppConfig; facts?: Partial<Facts>; world?: Partial<World> } = {},
+): Promise<Stage> {
+  const world: World = { ...noWorld(), ...options.world };
+  const clock = new SimulatedClock();
+  const now = () => clock.now();
+  const facts = { ...noFacts, ...options.facts };
+  const input = { name: 'shop', config: options.config ?? appConfig(), facts, now, random: () => 0.5 };
+  const app = createActor(played(world, now), { clock, input });
+  const settle = async () => {
+    for (let round = 0; round < 40; round++) await Promise.resolve();
+  };
+  app.subscribe({ error: () => {} });
+  app.start();
+  await settle();
+  return {
+    world,
+    clock,
+    app,
+    state() {
+      const { value } = app.getSnapshot();
+      return typeof value === 'string' ? value : Object.keys(value).join();
+    },
+    facts: () => app.getSnapshot().context.facts,
+    async send(command) {
+      app.send(command);
+      await settle();
+    },
+    settle,
+    async pass(seconds) {
+      for (let left = seconds * 1000; left > 0; left -= 100) {
+        clock.increment(Math.min(100, left));
+        await settle();
+      }
+    },
+    async crash(exit = { code: 1, signal: null }) {
+      const [pid] = world.alive.keys();
+      const found = pid === undefined ? undefined : world.alive.get(pid);
+      if (pid === undefined || found === undefined) throw new Error('no process is alive');
+      world.alive.delete(pid);
+      world.deeds.push(`gone ${found.revision}`);
+      found.report({ type: 'process.exited', exit, at: now() });
+      await settle();
+    },
+  };
+}
