@@ -22,7 +22,7 @@ export function plain(version: string): Files {
 }
 
 /** A stage for one test: a folder of its own for configs, repositories and working copies; all of it goes with the test. */
-export async function scene(t: TestContext): Promise<Scene> {
+export async function scene(t: Pick<TestContext, 'after'>): Promise<Scene> {
   const root = await realpath(await mkdtemp(join(tmpdir(), 'huddle-e2e-')));
   t.after(async () => {
     await endProcessesOf(root);
