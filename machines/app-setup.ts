@@ -251,7 +251,9 @@ export const appSetup = setup({
     isPending: (_scene, verdict: Verdict) => verdict.kind === 'pending',
     isProgramDown: ({ context }) => context.program.state === 'down',
     hasNoProgram: ({ context }) => context.config.application.start === null,
-    hasPrePull: ({ context: { config, target } }) => target?.way === 'forward' && config.scripts.prePull.length > 0,
+    /** Before the first revision there is nothing to prepare: pre-pull scripts are for what is in place. */
+    hasPrePull: ({ context: { config, target, facts } }) =>
+      target?.way === 'forward' && facts.current !== null && config.scripts.prePull.length > 0,
     hasPostPull: ({ context }) => context.config.scripts.postPull.length > 0,
     canGoBack: ({ context }) => canGoBack(context),
     canRestore: ({ context }) => canRestore(context),

@@ -15,7 +15,10 @@ export interface HuddleInput extends World {
   readonly recall: (name: string) => Facts;
 }
 
-export interface HuddleContext extends HuddleInput, Folder {}
+export interface HuddleContext extends HuddleInput, Folder {
+  /** Every file that was there at the start has been read. */
+  readonly isRead: boolean;
+}
 
 type HuddleEvent = FolderReport | RootCommand | { type: 'revive'; name: string };
 
@@ -41,6 +44,7 @@ export const huddleMachine = setup({
     }),
   },
   actions: {
+    noteRead: assign({ isRead: true }),
     noteFile: assign(({ context: { files }, event }) => {
       if (event.type === 'config.put') {
         const { file, name, config } = event;
@@ -115,7 +119,7 @@ export const huddleMachine = setup({
   },
 }).createMachine({
   id: 'huddle',
-  context: ({ input }) => ({ ...input, files: {}, slots: {} }),
+  context: ({ input }) => ({ ...input, files: {}, slots: {}, isRead: false }),
   initial: 'running',
   states: {
     running: {
@@ -124,6 +128,7 @@ export const huddleMachine = setup({
         'config.put': { actions: ['noteFile', 'reconcile'] },
         'config.broken': { actions: ['noteFile', 'reconcile'] },
         'config.removed': { actions: ['noteFile', 'reconcile'] },
+        'config.read': { actions: 'noteRead' },
         'check all': { actions: 'checkAll' },
         'xstate.done.actor.*': { actions: [{ type: 'forget', params: nameOf as never }, 'reconcile'] },
         'xstate.error.actor.*': { actions: { type: 'mourn', params: deathOf as never } },

@@ -77,23 +77,20 @@ export const programMachine = setup({
     stopProcess: sendTo('process', { type: 'stop' }),
     killProcess: sendTo('process', { type: 'kill' }),
     watch: enqueueActions(({ context, enqueue }) => {
-      const { name, config } = context;
-      if (config.watchdog === null) return;
-      enqueue.spawnChild('watchdog', { id: 'watchdog', input: { name, config, watchdog: config.watchdog } });
+      const { name, config, revision } = context;
+      if (config.watchdog === null || revision === null) return;
+      enqueue.spawnChild('watchdog', { id: 'watchdog', input: { name, revision, config, watchdog: config.watchdog } });
     }),
     unwatch: enqueueActions(({ enqueue }) => enqueue.stopChild('watchdog')),
     /** Another watchdog section replaces the watchdog, not the process. */
     rewatch: enqueueActions(({ context, event, enqueue, self }) => {
       if (event.type !== 'configure' || isSame(event.config.watchdog, context.config.watchdog)) return;
       const { config } = event;
+      const watched = { name: context.name, revision: context.revision ?? '', config };
       const isWatching = self.getSnapshot().children['watchdog'] !== undefined;
       if (config.watchdog === null) enqueue.stopChild('watchdog');
       else if (isWatching) enqueue.sendTo('watchdog', { type: 'configure', config, watchdog: config.watchdog });
-      else
-        enqueue.spawnChild('watchdog', {
-          id: 'watchdog',
-          input: { name: context.name, config, watchdog: config.watchdog },
-        });
+      else enqueue.spawnChild('watchdog', { id: 'watchdog', input: { ...watched, watchdog: config.watchdog } });
       enqueue.assign({ health: 'unknown' });
     }),
 

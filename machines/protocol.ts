@@ -144,6 +144,7 @@ export interface SavedChanges {
 
 /** One look at the health of a program; resolves when healthy. */
 export interface ProbeInput extends Slot {
+  readonly revision: Revision;
   readonly watchdog: Watchdog;
 }
 

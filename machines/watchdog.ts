@@ -1,7 +1,7 @@
 import { assign, fromPromise, sendParent, setup } from 'xstate';
 import type { AppConfig, Watchdog } from './config.ts';
 import { asFailure, type Failure } from './failure.ts';
-import type { ProbeInput, WatchdogReport } from './protocol.ts';
+import type { ProbeInput, Revision, WatchdogReport } from './protocol.ts';
 
 /**
  * Probe results to healthy or unhealthy.
@@ -12,6 +12,7 @@ import type { ProbeInput, WatchdogReport } from './protocol.ts';
 
 export interface WatchdogInput {
   readonly name: string;
+  readonly revision: Revision;
   readonly config: AppConfig;
   readonly watchdog: Watchdog;
 }

@@ -1,0 +1,90 @@
+import type {
+  Asked,
+  AskInput,
+  Fetched,
+  FetchInput,
+  Opened,
+  OpenInput,
+  Pulled,
+  PullInput,
+  ScriptInput,
+  TestInput,
+  Verdict,
+} from '../machines/protocol.ts';
+import type { Desk, Office } from './desk.ts';
+import { makeCandidate } from './git/candidate.ts';
+import { askRemote, fetchRevision } from './git/remote.ts';
+import { checkOut } from './git/work-tree.ts';
+import { openWorkingCopy } from './git/working-copy.ts';
+import { commandEnvironment } from './process/environment.ts';
+import { askRemoteTest, runTest } from './process/gate.ts';
+import { runScripts } from './process/scripts.ts';
+import { runAs } from './process/user.ts';
+
+// What the slots of an app do, put together from the adapters. Each settles only when what it started has ended.
+
+/** How an effect is called: with its slot's input, at the desk of its app, until the signal aborts. */
+export type Effect<Input, Output> = (input: Input, desk: Desk, office: Office, signal: AbortSignal) => Promise<Output>;
+
+const short = (revision: string) => revision.slice(0, 7);
+
+export const open: Effect<OpenInput, Opened> = ({ config, want }, desk, office, signal) =>
+  desk.withGit('opening the working copy', config, (place) => {
+    const work = () => openWorkingCopy(place, want, signal);
+    return want === 'place' ? work() : office.network.take(work);
+  });
+
+export const ask: Effect<AskInput, Asked> = ({ config, branch }, desk, office, signal) =>
+  desk.withGit('asking the remote', config, (place) => office.network.take(() => askRemote(place, branch, signal)));
+
+export const fetch: Effect<FetchInput, Fetched> = ({ config, ...wanted }, desk, office, signal) =>
+  desk.withGit(`fetching ${short(wanted.revision)}`, config, (place) =>
+    office.network.take(() => fetchRevision(place, wanted, signal)),
+  );
+
+export const test: Effect<TestInput, Verdict> = async ({ name, config, revision, branch }, desk, _office, signal) => {
+  const { test: gate } = config;
+  if (gate === null) return { kind: 'passed' };
+  if (gate.kind === 'remote') return await askRemoteTest({ gate, revision, branch, signal });
+  const { commands, timeout } = gate;
+  return await desk.withGit(`making a checkout of ${short(revision)}`, config, async (place) => {
+    const candidate = await makeCandidate(place, revision, signal);
+    try {
+      return await desk.withLog(`testing ${short(revision)}`, config, (log) => {
+        const as = runAs(config.application.user);
+        const environment = commandEnvironment(name, revision, as);
+        const { directory } = candidate;
+        const surroundings = { directory, environment, runAs: as, mark: desk.mark(), log: log.fd, signal };
+        return runTest({ commands, timeout, ...surroundings });
+      });
+    } finally {
+      await candidate.remove();
+    }
+  });
+};
+
+export const script: Effect<ScriptInput, void> = ({ name, config, hook, revision }, desk, _office, signal) =>
+  desk.withLog(`${hook} of ${short(revision)}`, config, (log) => {
+    const as = runAs(config.application.user);
+    const { prePull, postPull, timeout } = config.scripts;
+    return runScripts({
+      hook,
+      scripts: hook === 'pre-pull' ? prePull : postPull,
+      timeout,
+      directory: config.repository.localPath,
+      environment: commandEnvironment(name, revision, as),
+      runAs: as,
+      mark: desk.mark(),
+      log: log.fd,
+      signal,
+    });
+  });
+
+/** What is about to happen is on disk before the tree is touched: after a power cut it is made whole again. */
+export const pull: Effect<PullInput, Pulled> = async ({ config, revision, branch }, desk, _office, signal) => {
+  const failure = await desk.ledger.remember({ pulling: revision });
+  if (failure !== null) throw failure;
+  return await desk.withGit(`checking out ${short(revision)}`, config, (place) =>
+    checkOut(place, { revision, branch }, signal),
+  );
+};

@@ -1,0 +1,202 @@
+import { availableParallelism } from 'node:os';
+import { createActor, type InspectionEvent, toPromise } from 'xstate';
+import type { AppConfig } from '../machines/config.ts';
+import { asFailure, Failure } from '../machines/failure.ts';
+import type { HuddleSnapshot } from '../machines/huddle.ts';
+import type { Facts, FolderReport, News, RootCommand } from '../machines/protocol.ts';
+import { watchFolder } from './config/watch.ts';
+import { type Log, openLog } from './control/log.ts';
+import { because, tell } from './control/prose.ts';
+import { serveControl } from './control/server.ts';
+import type { Change } from './control/source.ts';
+import type { AppStatus } from './control/status.ts';
+import { type Desk, type Office, openDesk } from './desk.ts';
+import { takeLock } from './ledger/lock.ts';
+import { type StatePaths, statePaths } from './ledger/paths.ts';
+import { createRotator, type RotatedLog } from './logs/rotate.ts';
+import { endMarked } from './process/end.ts';
+import { markedWith } from './process/tree.ts';
+import { appPrefix, folderMark } from './process/mark.ts';
+import { turns } from './turns.ts';
+import { appsIn, isAppActor, isAtRest } from './view.ts';
+import { wire } from './wire.ts';
+
+export interface DaemonOptions {
+  readonly folder: string;
+  readonly state: string | undefined;
+  readonly debug: boolean;
+  /** Only bring the files up to date: start no program, answer nobody, leave what runs alone. */
+  readonly filesOnly: boolean;
+}
+
+/** A running Huddle. */
+export interface Daemon {
+  /** Checks every remote now. */
+  checkAll(): void;
+  /** Stops all programs, then ends. */
+  shutdown(): void;
+  /** No more patience with any of them. */
+  kill(): void;
+  /** Resolves with every app when all have come to rest: up to date, or waiting for the next try. */
+  settled(): Promise<readonly AppStatus[]>;
+  /** Resolves when everything has ended. */
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Starts Huddle on a folder: takes the lock, ends what a dead Huddle has left, answers on the control socket, and runs
+ * an app for each config file. Fails with `path-occupied` when another Huddle runs there.
+ */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const paths = statePaths(options.folder, options.state);
+  const lock = takeLock(paths);
+  const log = openLog({ debug: options.debug });
+  if (!options.filesOnly) await endMarked(`${folderMark(paths.folder)}:`);
+
+  const desks = new Map<string, Desk>();
+  const office: Office = {
+    paths,
+    warn: (app, text) => log.write('warn', text, app),
+    network: turns(2 * availableParallelism()),
+  };
+  const desk = (name: string): Desk => {
+    const open = desks.get(name) ?? openDesk(name, office);
+    desks.set(name, open);
+    return open;
+  };
+
+  const listeners = new Set<(change: Change) => void>();
+  const publish = (change: Change) => {
+    for (const listener of listeners) listener(change);
+  };
+  const apps = () => appsIn(root.getSnapshot());
+
+  const machine = wire({
+    office,
+    desk,
+    tell: (name, news) => report(log, name, news, root.getSnapshot()),
+    record: (name, entry) => {
+      void desk(name).ledger.append(entry);
+      publish({ type: 'deployment', name, entry });
+    },
+    watch: (send) =>
+      watchConfigs(paths, log, (told) => {
+        send(options.filesOnly ? withoutProgram(told, paths.folder) : told);
+        if ('name' in told) publish({ type: 'app', name: told.name });
+      }),
+  });
+
+  const written = new Map<string, Facts>();
+  /** What an app must not forget is written down whenever it changes; and whoever watches is told. */
+  const inspect = (event: InspectionEvent) => {
+    if (event.type !== '@xstate.snapshot' || !isAppActor(event.actorRef)) return;
+    const { name, facts } = event.actorRef.getSnapshot().context;
+    if (written.get(name) !== facts) void desk(name).ledger.remember(facts);
+    written.set(name, facts);
+    publish({ type: 'app', name });
+  };
+
+  const root = createActor(machine, {
+    inspect,
+    input: { now: Date.now, random: Math.random, recall: (name) => desk(name).ledger.facts },
+  });
+  root.on('refused', ({ entry, failure }) => log.write('error', because(failure), entry.name));
+  root.on('died', ({ name, failure, retryIn }) => {
+    log.write('error', because(failure, `the app starts anew in ${retryIn} s`), name);
+  });
+
+  const control = options.filesOnly
+    ? null
+    : await serveControl(
+        {
+          apps,
+          app: (name) => apps().find((status) => status.name === name),
+          history: (name, limit) => desk(name).ledger.history(limit),
+          subscribe(listener) {
+            listeners.add(listener);
+            return () => void listeners.delete(listener);
+          },
+        },
+        paths.socket,
+      );
+  const rotator = createRotator({
+    every: 5,
+    files: () => rotatedLogs(root.getSnapshot(), paths),
+    warn: (text) => log.write('warn', text),
+  });
+
+  log.write('info', `running the apps of ${paths.folder} (process ${process.pid})`);
+  root.start();
+
+  const send = (command: RootCommand) => {
+    if (root.getSnapshot().status === 'active') root.send(command);
+  };
+  const end = async () => {
+    await toPromise(root);
+    await rotator.stop();
+    await control?.close();
+    lock.release();
+    log.write('info', 'stopped');
+  };
+  return {
+    checkAll: () => send({ type: 'check all' }),
+    shutdown: () => send({ type: 'shutdown' }),
+    kill: () => send({ type: 'kill' }),
+    settled: () =>
+      new Promise((resolve) => {
+        const look = () => {
+          if (isAtRest(root.getSnapshot())) resolve(apps());
+        };
+        listeners.add(look);
+        root.subscribe(look);
+        look();
+      }),
+    ended: end(),
+  };
+}
+
+function report(log: Log, name: string, news: News, { context }: HuddleSnapshot): void {
+  const config = context.slots[name]?.config;
+  const about = { localPath: config?.repository.localPath ?? '', tested: config?.test !== null };
+  const { level, text } = tell(news, about);
+  log.write(level, text, name);
+}
+
+/** Follows the config files, and says in the log what is wrong with one. */
+function watchConfigs(paths: StatePaths, log: Log, send: (report: FolderReport) => void): () => void {
+  const told = (report: FolderReport) => {
+    if (report.type === 'config.broken') log.write('error', because(report.failure), report.name);
+    send(report);
+  };
+  const warn = (failure: Failure) => log.write('warn', because(failure));
+  const watching = watchFolder(paths.folder, told, { warn });
+  watching.catch((thrown: unknown) => log.write('error', because(asFailure(thrown))));
+  return () =>
+    void watching.then(
+      (watch) => watch.close(),
+      () => undefined,
+    );
+}
+
+function rotatedLogs({ context }: HuddleSnapshot, paths: StatePaths): RotatedLog[] {
+  return Object.values(context.slots).flatMap(({ name, config }: { name: string; config: AppConfig }) => {
+    const { appLog, deployLog } = paths.app(name);
+    return [appLog, deployLog].map((path) => ({ path, ...config.logs }));
+  });
+}
+
+/** An app whose program runs is not touched: its files would change under it. */
+function withoutProgram(report: FolderReport, folder: string): FolderReport {
+  if (report.type !== 'config.put') return report;
+  const { file, name, config } = report;
+  if (markedWith(appPrefix(folderMark(folder), name)).length > 0) {
+    const failure = new Failure('path-occupied', {
+      doing: 'bringing up to date',
+      subject: name,
+      reason: 'its program is running',
+      hint: 'Stop it first (huddle stop --all), or let the running Huddle do it (huddle check).',
+    });
+    return { type: 'config.broken', file, name, failure };
+  }
+  return { ...report, config: { ...config, watchdog: null, application: { ...config.application, start: null } } };
+}

@@ -1,0 +1,102 @@
+import type { AppConfig } from '../machines/config.ts';
+import type { Failure } from '../machines/failure.ts';
+import type { GitPlace } from './git/place.ts';
+import { type AppLedger, openAppLedger } from './ledger/app-ledger.ts';
+import type { AppPaths, StatePaths } from './ledger/paths.ts';
+import { deployLog, type DeployLog } from './logs/open.ts';
+import { endMarked } from './process/end.ts';
+import { baseEnvironment } from './process/environment.ts';
+import { appPrefix, folderMark, newMark } from './process/mark.ts';
+import { runAs } from './process/user.ts';
+import type { Turns } from './turns.ts';
+
+/** What every app of a Huddle shares. */
+export interface Office {
+  readonly paths: StatePaths;
+  /** A line of Huddle's own log about an app. */
+  readonly warn: (app: string, text: string) => void;
+  /** Bounds how many remotes are spoken to at once. */
+  readonly network: Turns;
+}
+
+/**
+ * Where the work of one app is done: its ledger, its logs, its marks; and one effect at a time, so that a git that is
+ * being ended is gone before the next one touches the same working copy.
+ */
+export interface Desk {
+  readonly name: string;
+  readonly paths: AppPaths;
+  readonly ledger: AppLedger;
+  /** A fresh mark for whatever is started. */
+  mark(): string;
+  /** Runs one effect when the one before has ended; not at all when it is no longer wanted by then. */
+  alone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+  /** Resolves when no effect is at work and the ledger is on disk. */
+  idle(): Promise<void>;
+  /** A part of deploy.log, for as long as `work` takes. */
+  withLog<T>(what: string, config: AppConfig, work: (log: DeployLog) => Promise<T>): Promise<T>;
+  /** For one call of git. Opens deploy.log only when there is something to write. */
+  withGit<T>(what: string, config: AppConfig, work: (place: GitPlace) => Promise<T>): Promise<T>;
+  /** Ends whatever this app ever started and that is still there. */
+  sweep(): Promise<void>;
+}
+
+export function openDesk(name: string, office: Office): Desk {
+  const paths = office.paths.app(name);
+  const warn = (text: string) => office.warn(name, text);
+  const ledger = openAppLedger(paths, { warn });
+  const hash = folderMark(office.paths.folder);
+  let last: Promise<unknown> = Promise.resolve();
+
+  const desk: Desk = {
+    name,
+    paths,
+    ledger,
+    mark: () => newMark(hash, name),
+    alone(signal, work) {
+      const turn = last.then(() => {
+        signal.throwIfAborted();
+        return work();
+      });
+      last = turn.catch((_reported: Failure) => undefined);
+      return turn;
+    },
+    async idle() {
+      await last;
+      await ledger.flush();
+    },
+    async withLog(what, config, work) {
+      const log = openPart(paths.deployLog, what, config, warn);
+      try {
+        return await work(log);
+      } finally {
+        log.close();
+      }
+    },
+    async withGit(what, config, work) {
+      const as = runAs(config.application.user);
+      let log = null as DeployLog | null;
+      try {
+        return await work({
+          name,
+          repository: config.repository,
+          runAs: as.prefix,
+          environment: baseEnvironment(as),
+          mark: desk.mark(),
+          endMarked: (mark) => endMarked(mark),
+          log: (text) => (log ??= openPart(paths.deployLog, what, config, warn)).write(text),
+          emptyFolder: office.paths.empty,
+        });
+      } finally {
+        log?.close();
+      }
+    },
+    sweep: () => endMarked(appPrefix(hash, name)),
+  };
+  return desk;
+}
+
+function openPart(path: string, what: string, config: AppConfig, warn: (text: string) => void): DeployLog {
+  const { uid, gid } = runAs(config.application.user);
+  return deployLog(path, { what, warn, ...(uid === null || gid === null ? {} : { owner: { uid, gid } }) });
+}

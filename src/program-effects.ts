@@ -1,0 +1,78 @@
+import type { ProbeInput, ProcessInput, ProcessReport, TreeInput } from '../machines/protocol.ts';
+import type { Desk } from './desk.ts';
+import { probe as look } from './health/probe.ts';
+import { appendTo } from './logs/open.ts';
+import { endByForce } from './process/end.ts';
+import { bootId } from './process/identity.ts';
+import { type RunningProgram, startProgram, stopCommandOf, surroundingsOf } from './process/program.ts';
+import { endGently } from './process/stop.ts';
+import type { Tree } from './process/tree.ts';
+import { runAs } from './process/user.ts';
+
+// What the slots of a program and of its processes do, put together from the adapters.
+
+/** The processes that this Huddle has started, by pid: what one slot starts, another one ends. */
+export type Trees = Map<number, { readonly tree: Tree; readonly mark: string }>;
+
+/** Starts a program, reports what becomes of it, and keeps it in the ledger. */
+export function run(
+  input: ProcessInput,
+  desk: Desk,
+  trees: Trees,
+  report: (report: ProcessReport) => void,
+  warn: (text: string) => void,
+): RunningProgram {
+  const mark = desk.mark();
+  const log = desk.paths.appLog;
+  const running = startProgram({ ...input, mark, log, openLog: appendTo }, (fact) => {
+    if (fact.type !== 'process.spawned') desk.ledger.rememberProgram(null);
+    report(fact);
+  });
+  if (running.warning !== null) warn(`${running.warning.message}; its output is lost until it is started again`);
+  if (running.tree !== null) {
+    const { root } = running.tree;
+    trees.set(root.pid, { tree: running.tree, mark });
+    const { pid, startTime } = root;
+    desk.ledger.rememberProgram({ pid, startTime, bootId, mark, revision: input.revision, since: Date.now() });
+  }
+  return running;
+}
+
+/** Asks the whole tree to end; resolves when none of it is left. */
+export async function askToEnd(
+  input: TreeInput,
+  trees: Trees,
+  warn: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = treeOf(input, trees);
+  if (found === undefined) return;
+  const request = {
+    signal: input.config.application.stopSignal,
+    command: stopCommandOf({ ...input, mark: found.mark, log: null }),
+    warn: (failure: Error) => warn(failure.message),
+  };
+  await endGently(found.tree, request, signal);
+  trees.delete(found.tree.root.pid);
+}
+
+/** Kills the whole tree; resolves when none of it is left. */
+export async function kill(input: TreeInput, trees: Trees, signal: AbortSignal): Promise<void> {
+  const found = treeOf(input, trees);
+  if (found === undefined) return;
+  await endByForce(found.tree, signal);
+  trees.delete(found.tree.root.pid);
+}
+
+function treeOf({ pid }: TreeInput, trees: Trees) {
+  return pid === null ? undefined : trees.get(pid);
+}
+
+/** One look at the health of a program. */
+export async function probe(input: ProbeInput, desk: Desk, signal: AbortSignal): Promise<void> {
+  const { watchdog, config } = input;
+  const isCommand = watchdog.probe.kind === 'command';
+  const nowhere = { directory: '/', environment: {}, runAs: runAs(null) };
+  const surroundings = isCommand ? surroundingsOf({ ...input, config }) : nowhere;
+  await look(watchdog, { ...surroundings, mark: desk.mark(), log: null, signal });
+}

@@ -1,0 +1,82 @@
+import type { ActorRefFrom } from 'xstate';
+import { failureOf } from '../machines/app-context.ts';
+import type { appMachine } from '../machines/app.ts';
+import type { Failure } from '../machines/failure.ts';
+import type { Entry } from '../machines/folder.ts';
+import type { HuddleSnapshot } from '../machines/huddle.ts';
+import { type AppState, noFacts, noProgram } from '../machines/protocol.ts';
+import { type AppStatus, toStatus } from './control/status.ts';
+
+export type AppActor = ActorRefFrom<typeof appMachine>;
+
+export function isAppActor(actor: object): actor is AppActor {
+  return 'id' in actor && typeof actor.id === 'string' && actor.id.startsWith('app:');
+}
+
+/** Every app of the folder as its users see it, by name: those that run, and those whose file does not let them. */
+export function appsIn(root: HuddleSnapshot): AppStatus[] {
+  const { slots, files } = root.context;
+  const running = Object.values(slots).flatMap(({ name, file }) => {
+    const actor = root.children[`app:${name}`];
+    return actor === undefined ? [] : [statusOf(actor as AppActor, problemOf(files[file]))];
+  });
+  const known = new Set(running.map(({ name }) => name.toLowerCase()));
+  const idle = Object.values(files).filter(({ name }) => !known.has(name.toLowerCase()));
+  return [...running, ...idle.map(waiting)].sort((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+/** Whether every file has been read and every app has come to rest, for now. */
+export function isAtRest(root: HuddleSnapshot): boolean {
+  const { isRead, slots } = root.context;
+  return isRead && Object.values(slots).every(({ name }) => isResting(root.children[`app:${name}`]));
+}
+
+function isResting(actor: object | undefined): boolean {
+  if (actor === undefined || !isAppActor(actor)) return true;
+  const { value, context } = actor.getSnapshot();
+  return (value === 'running' && !context.checkAgain) || value === 'waiting' || value === 'stopped';
+}
+
+function statusOf(actor: AppActor, configFailure: Failure | null): AppStatus {
+  const { value, context } = actor.getSnapshot();
+  const { name, facts, program, nextCheck } = context;
+  const { paused, pinned, branch } = facts;
+  const failure = failureOf(context);
+  const state = stateName(typeof value === 'string' ? value : Object.keys(value)[0]);
+  return toStatus({ name, state, paused, pinned, branch, facts, program, nextCheck, failure, configFailure });
+}
+
+function waiting(entry: Entry): AppStatus {
+  return toStatus({
+    name: entry.name,
+    state: 'waiting',
+    paused: false,
+    pinned: false,
+    branch: null,
+    facts: noFacts,
+    program: noProgram,
+    nextCheck: null,
+    failure: null,
+    configFailure: problemOf(entry),
+  });
+}
+
+function problemOf(entry: Entry | undefined): Failure | null {
+  return entry?.failure ?? entry?.refusal ?? null;
+}
+
+/** The states in which an app never rests are shown as what they lead to, or come from. */
+function stateName(state: string | undefined): AppState {
+  switch (state) {
+    case undefined:
+    case 'booting':
+      return 'cloning';
+    case 'idle':
+      return 'running';
+    case 'leaving':
+    case 'gone':
+      return 'stopping';
+    default:
+      return state as AppState;
+  }
+}

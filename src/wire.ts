@@ -1,0 +1,87 @@
+import { fromCallback, fromPromise } from 'xstate';
+import { appMachine } from '../machines/app.ts';
+import { huddleMachine } from '../machines/huddle.ts';
+import { processMachine } from '../machines/process.ts';
+import { programMachine } from '../machines/program.ts';
+import type { FolderReport, HistoryEntry, News, Slot } from '../machines/protocol.ts';
+import { watchdogMachine } from '../machines/watchdog.ts';
+import * as app from './app-effects.ts';
+import type { Effect } from './app-effects.ts';
+import type { Desk, Office } from './desk.ts';
+import * as program from './program-effects.ts';
+
+/** What the machines need of the world, besides the adapters. */
+export interface Wiring {
+  readonly office: Office;
+  /** The desk of an app; opened when it is first asked for. */
+  readonly desk: (name: string) => Desk;
+  readonly tell: (app: string, news: News) => void;
+  readonly record: (app: string, entry: HistoryEntry) => void;
+  /** Reports what the config files say, until what it returns is called. */
+  readonly watch: (report: (report: FolderReport) => void) => () => void;
+}
+
+/** The root machine with every slot filled: the one place where decisions meet effects. */
+export function wire({ office, desk, tell, record, watch }: Wiring) {
+  const trees: program.Trees = new Map();
+  const warn = (name: string) => (text: string) => office.warn(name, text);
+
+  /** One effect of an app at a time. */
+  const slot = <Input extends Slot, Output>(effect: Effect<Input, Output>) =>
+    fromPromise<Output, Input>(({ input, signal }) => {
+      const at = desk(input.name);
+      return at.alone(signal, () => effect(input, at, office, signal));
+    });
+
+  const processActor = processMachine.provide({
+    actors: {
+      run: fromCallback(({ input, sendBack }) => {
+        const running = program.run(input, desk(input.name), trees, sendBack, warn(input.name));
+        return running.leave;
+      }),
+      endGently: fromPromise(({ input, signal }) => program.askToEnd(input, trees, warn(input.name), signal)),
+      endByForce: fromPromise(({ input, signal }) => program.kill(input, trees, signal)),
+    } satisfies Required<Parameters<typeof processMachine.provide>[0]['actors']>,
+  });
+
+  const watchdogActor = watchdogMachine.provide({
+    actors: {
+      probe: fromPromise(({ input, signal }) => program.probe(input, desk(input.name), signal)),
+    } satisfies Required<Parameters<typeof watchdogMachine.provide>[0]['actors']>,
+  });
+
+  const programActor = programMachine.provide({
+    actors: { process: processActor, watchdog: watchdogActor } satisfies Required<
+      Parameters<typeof programMachine.provide>[0]['actors']
+    >,
+    actions: { tell: ({ context }, news) => tell(context.name, news) },
+  });
+
+  const appActor = appMachine.provide({
+    actors: {
+      program: programActor,
+      open: slot(app.open),
+      ask: slot(app.ask),
+      fetch: slot(app.fetch),
+      test: slot(app.test),
+      pull: slot(app.pull),
+      script: slot(app.script),
+      close: fromPromise(({ input }) => desk(input.name).idle()),
+    } satisfies Required<Parameters<typeof appMachine.provide>[0]['actors']>,
+    actions: {
+      tell: ({ context }, news) => {
+        if (news !== null) tell(context.name, news);
+      },
+      record: ({ context }, entry) => {
+        if (entry !== null) record(context.name, entry);
+      },
+    },
+  });
+
+  return huddleMachine.provide({
+    actors: {
+      app: appActor,
+      configs: fromCallback(({ sendBack }) => watch(sendBack)),
+    } satisfies Required<Parameters<typeof huddleMachine.provide>[0]['actors']>,
+  });
+}
