@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { suite, test } from 'node:test';
+import { configReference } from '../src/config/json-schema.ts';
 
 const root = join(import.meta.dirname, '..');
 const pages = ['README.md', 'ARCHITECTURE.md'];
@@ -47,6 +48,22 @@ suite('Docs', () => {
       assert.deepEqual(absent, []);
     });
   }
+
+  test('the config reference of the README is what the schema says, row by row', () => {
+    const page = readFileSync(join(root, 'README.md'), 'utf8').split('\n');
+    const rows = configReference().trimEnd().split('\n');
+    assert.deepEqual(
+      rows.filter((row) => !page.includes(row)),
+      [],
+    );
+    // A key of the schema that is no longer one would stay in the page unseen.
+    const sections = new Set(rows.map((row) => row.split(' | ')[0]));
+    const keyRows = page.filter((row) => sections.has(row.split(' | ')[0] ?? ''));
+    assert.deepEqual(
+      keyRows.filter((row) => !rows.includes(row)),
+      [],
+    );
+  });
 
   test('the page check sees paths in backticks and links, and leaves commands and users’ files alone', () => {
     const page = [

@@ -25,7 +25,7 @@ const parts: readonly Part[] = [
   { files: ['src/logs/'], may: [...facts, 'src/ledger/paths.ts'] },
   { files: ['src/process/'], may: [...facts, 'src/ledger/paths.ts'] },
   { files: ['src/git/'], may: [...facts, 'src/ledger/paths.ts'] },
-  { files: ['src/health/'], may: [...facts, 'src/ledger/paths.ts', 'src/process/command.ts'] },
+  { files: ['src/health/'], may: [...facts, 'src/ledger/paths.ts', 'src/process/command.ts', 'src/process/get.ts'] },
   { files: ['src/control/'], may: facts, types: ['machines/'] },
   { files: ['src/observe/'], may: facts, types: ['machines/'] },
   { files: ['src/wire.ts'], may: ['machines/', ...folders('config git process health logs ledger control observe')] },
