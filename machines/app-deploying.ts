@@ -26,7 +26,7 @@ export const stopping = appSetup.createStateConfig({
         { guard: 'isTreeToRestore', target: '#app.pulling', actions: 'aimBack' },
         { guard: 'isStopping', target: '#app.stopped' },
         { guard: 'isLeaving', target: '#app.leaving' },
-        { target: '#app.pulling' },
+        { target: '#app.pulling', description: 'gone' },
       ],
     },
   },
@@ -99,7 +99,7 @@ export const pulling = appSetup.createStateConfig({
       always: [
         { guard: 'isStopping', target: '#app.stopped' },
         { guard: 'isLeaving', target: '#app.leaving' },
-        { target: '#app.restarting' },
+        { target: '#app.restarting', description: 'placed' },
       ],
     },
     scriptFailed: {
@@ -128,6 +128,7 @@ export const pulling = appSetup.createStateConfig({
           actions: [{ type: 'spoil', params: 'script failed' }, 'aimBack', { type: 'tell', params: rollingBackNews }],
         },
         {
+          description: 'failed',
           target: '#app.waiting',
           actions: [{ type: 'spoil', params: 'script failed' }, { type: 'record', params: historyEntry }, 'dropTarget'],
         },
@@ -184,6 +185,7 @@ export const restarting = appSetup.createStateConfig({
             ],
           },
           {
+            description: 'kept',
             guard: 'isForward',
             target: '#app.running',
             actions: [
@@ -209,7 +211,7 @@ export const restarting = appSetup.createStateConfig({
         { type: 'record', params: historyEntry },
         'dropTarget',
       ],
-      always: '#app.running',
+      always: { target: '#app.running', description: 'accepted' },
     },
   },
   on: {

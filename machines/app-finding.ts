@@ -63,7 +63,7 @@ export const cloning = appSetup.createStateConfig({
         { guard: 'isNamed', target: '#app.checking' },
         { guard: 'isTipInPlace', target: '#app.idle', actions: 'noteWell' },
         { guard: 'isTipUnwanted', target: '#app.idle', actions: 'noteWell' },
-        { target: '#app.testing', actions: { type: 'noteCandidate', params: tipOf } },
+        { description: 'new', target: '#app.testing', actions: { type: 'noteCandidate', params: tipOf } },
       ],
     },
   },
@@ -106,6 +106,7 @@ export const checking = appSetup.createStateConfig({
             actions: ['noteWell', 'pinIfNamed', 'dropWish'],
           },
           {
+            description: 'moved',
             target: '#app.testing',
             actions: [
               { type: 'tell', params: movedNews },
@@ -155,6 +156,7 @@ export const testing = appSetup.createStateConfig({
             ],
           },
           {
+            description: 'failed',
             guard: 'hasGood',
             target: '#app.idle',
             actions: [
@@ -180,7 +182,7 @@ export const testing = appSetup.createStateConfig({
         onError: { target: '#app.idle', actions: [{ type: 'noteFailed', params: failureFrom }, 'dropTarget'] },
       },
     },
-    passed: { entry: ['notePassed', 'aimForward'], always: '#app.stopping' },
+    passed: { entry: ['notePassed', 'aimForward'], always: { target: '#app.stopping', description: 'passed' } },
   },
   on: {
     deploy: { target: 'checking', actions: ['dropTarget', 'noteWish'] },
