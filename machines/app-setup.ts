@@ -89,6 +89,7 @@ export const appSetup = setup({
     noteCandidate: assign(({ context }, revision: Revision) => ({
       attempt: beginAttempt(context, revision),
       wish: null,
+      trouble: null,
     })),
     notePassed: assign(({ context }) => ({ tested: context.attempt?.revision ?? null, objection: null })),
     beginTest: assign(({ context }) => ({ testingSince: context.now() })),
