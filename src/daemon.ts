@@ -10,14 +10,14 @@ import { because, tell } from './control/prose.ts';
 import { serveControl } from './control/server.ts';
 import type { Change } from './control/source.ts';
 import type { AppStatus } from './control/status.ts';
-import { type Desk, type Office, openDesk } from './desk.ts';
+import { type Desk, type Office, openDesk } from './effects/desk.ts';
 import { takeLock } from './ledger/lock.ts';
 import { type StatePaths, statePaths } from './ledger/paths.ts';
 import { createRotator, type RotatedLog } from './logs/rotate.ts';
 import { endMarked } from './process/end.ts';
 import { markedWith } from './process/tree.ts';
 import { appPrefix, folderMark } from './process/mark.ts';
-import { turns } from './turns.ts';
+import { turns } from './effects/turns.ts';
 import { appsIn, isAppActor, isAtRest } from './view.ts';
 import { wire } from './wire.ts';
 

@@ -5,10 +5,10 @@ import { processMachine } from '../machines/process.ts';
 import { programMachine } from '../machines/program.ts';
 import type { FolderReport, HistoryEntry, News, Slot } from '../machines/protocol.ts';
 import { watchdogMachine } from '../machines/watchdog.ts';
-import * as app from './app-effects.ts';
-import type { Effect } from './app-effects.ts';
-import type { Desk, Office } from './desk.ts';
-import * as program from './program-effects.ts';
+import * as app from './effects/app.ts';
+import type { Effect } from './effects/app.ts';
+import type { Desk, Office } from './effects/desk.ts';
+import * as program from './effects/program.ts';
 
 /** What the machines need of the world, besides the adapters. */
 export interface Wiring {

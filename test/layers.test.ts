@@ -28,10 +28,20 @@ const parts: readonly Part[] = [
   { files: ['src/health/'], may: [...facts, 'src/ledger/paths.ts', 'src/process/command.ts', 'src/process/get.ts'] },
   { files: ['src/control/'], may: facts, types: ['machines/'] },
   { files: ['src/observe/'], may: facts, types: ['machines/'] },
-  { files: ['src/wire.ts'], may: ['machines/', ...folders('config git process health logs ledger control observe')] },
+  { files: ['src/effects/'], may: [...facts, ...folders('git process health logs ledger')] },
   {
-    files: ['src/daemon.ts'],
-    may: [...facts, 'src/wire.ts', ...folders('control observe ledger config logs')],
+    files: ['src/wire.ts'],
+    may: ['machines/', ...folders('effects config git process health logs ledger control observe')],
+  },
+  {
+    files: ['src/daemon.ts', 'src/view.ts'],
+    may: [
+      ...facts,
+      'machines/app-context.ts',
+      'src/wire.ts',
+      'src/view.ts',
+      ...folders('effects control observe ledger config logs process'),
+    ],
     types: ['machines/'],
   },
   {

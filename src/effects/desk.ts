@@ -1,13 +1,13 @@
-import type { AppConfig } from '../machines/config.ts';
-import type { Failure } from '../machines/failure.ts';
-import type { GitPlace } from './git/place.ts';
-import { type AppLedger, openAppLedger } from './ledger/app-ledger.ts';
-import type { AppPaths, StatePaths } from './ledger/paths.ts';
-import { deployLog, type DeployLog } from './logs/open.ts';
-import { endMarked } from './process/end.ts';
-import { baseEnvironment } from './process/environment.ts';
-import { appPrefix, folderMark, newMark } from './process/mark.ts';
-import { runAs } from './process/user.ts';
+import type { AppConfig } from '../../machines/config.ts';
+import type { Failure } from '../../machines/failure.ts';
+import type { GitPlace } from '../git/place.ts';
+import { type AppLedger, openAppLedger } from '../ledger/app-ledger.ts';
+import type { AppPaths, StatePaths } from '../ledger/paths.ts';
+import { deployLog, type DeployLog } from '../logs/open.ts';
+import { endMarked } from '../process/end.ts';
+import { baseEnvironment } from '../process/environment.ts';
+import { appPrefix, folderMark, newMark } from '../process/mark.ts';
+import { runAs } from '../process/user.ts';
 import type { Turns } from './turns.ts';
 
 /** What every app of a Huddle shares. */

@@ -10,16 +10,16 @@ import type {
   ScriptInput,
   TestInput,
   Verdict,
-} from '../machines/protocol.ts';
+} from '../../machines/protocol.ts';
 import type { Desk, Office } from './desk.ts';
-import { makeCandidate } from './git/candidate.ts';
-import { askRemote, fetchRevision } from './git/remote.ts';
-import { checkOut } from './git/work-tree.ts';
-import { openWorkingCopy } from './git/working-copy.ts';
-import { commandEnvironment } from './process/environment.ts';
-import { askRemoteTest, runTest } from './process/gate.ts';
-import { runScripts } from './process/scripts.ts';
-import { runAs } from './process/user.ts';
+import { makeCandidate } from '../git/candidate.ts';
+import { askRemote, fetchRevision } from '../git/remote.ts';
+import { checkOut } from '../git/work-tree.ts';
+import { openWorkingCopy } from '../git/working-copy.ts';
+import { commandEnvironment } from '../process/environment.ts';
+import { askRemoteTest, runTest } from '../process/gate.ts';
+import { runScripts } from '../process/scripts.ts';
+import { runAs } from '../process/user.ts';
 
 // What the slots of an app do, put together from the adapters. Each settles only when what it started has ended.
 

@@ -1,13 +1,13 @@
-import type { ProbeInput, ProcessInput, ProcessReport, TreeInput } from '../machines/protocol.ts';
+import type { ProbeInput, ProcessInput, ProcessReport, TreeInput } from '../../machines/protocol.ts';
 import type { Desk } from './desk.ts';
-import { probe as look } from './health/probe.ts';
-import { appendTo } from './logs/open.ts';
-import { endByForce } from './process/end.ts';
-import { bootId } from './process/identity.ts';
-import { type RunningProgram, startProgram, stopCommandOf, surroundingsOf } from './process/program.ts';
-import { endGently } from './process/stop.ts';
-import type { Tree } from './process/tree.ts';
-import { runAs } from './process/user.ts';
+import { probe as look } from '../health/probe.ts';
+import { appendTo } from '../logs/open.ts';
+import { endByForce } from '../process/end.ts';
+import { bootId } from '../process/identity.ts';
+import { type RunningProgram, startProgram, stopCommandOf, surroundingsOf } from '../process/program.ts';
+import { endGently } from '../process/stop.ts';
+import type { Tree } from '../process/tree.ts';
+import { runAs } from '../process/user.ts';
 
 // What the slots of a program and of its processes do, put together from the adapters.
 
