@@ -125,7 +125,7 @@ function prepareRoot(paths: StatePaths): void {
  * known by `sign` to be Huddle's: `--state /var/lib` must not lock everybody else out of /var/lib.
  */
 function makePrivate(folder: string, sign: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   const { uid, mode } = statSync(folder);
   const self = process.geteuid?.();
   if (self !== undefined && uid !== self) {
@@ -138,6 +138,16 @@ function makePrivate(folder: string, sign: string): void {
     throw occupied(folder, 'others may enter it, and it holds files that are not of Huddle', hint);
   }
   chmodSync(folder, 0o700);
+}
+
+/** Plainly first: on a read-only file system Node's recursive mkdir says ENOENT, as if a folder were missing. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') mkdirSync(folder, { recursive: true, mode: 0o700 });
+    else if (errorCode(error) !== 'EEXIST') throw error;
+  }
 }
 
 function occupied(folder: string, reason: string, hint: string): Failure {

@@ -62,15 +62,16 @@ export async function recover(log: RotatedLog): Promise<void> {
 async function rotateOnce(live: FileHandle, log: RotatedLog): Promise<boolean> {
   const limit = limitOf(log);
   const { size, blksize } = await live.stat();
-  const head = headLength(live, Math.min(limit, size - 1), blksize);
+  const head = headLength(live, Math.min(Math.max(limit, blksize), size - 1), blksize);
   if (size < limit || head === 0) return false;
+  await dropFrom(log, log.keep);
+  // More than all that may be kept: no use in copying what would be dropped again at once.
+  const excess = size - (log.keep + 1) * limit;
+  if (excess >= blksize && (await collapse(live, excess - (excess % blksize)))) return true;
   if (log.keep === 0) {
     if (!(await collapse(live, head))) await live.truncate(0);
     return true;
   }
-  // More than all that may be kept: no use in copying what would be dropped again at once.
-  const excess = size - (log.keep + 1) * limit;
-  if (excess >= blksize && (await collapse(live, excess - (excess % blksize)))) return true;
 
   await setApart(live, log, head);
   await cutOff(live, log, head);
@@ -92,7 +93,19 @@ function headLength(live: FileHandle, most: number, block: number): number {
 
 /** Steps 1 to 3. */
 async function setApart(live: FileHandle, log: RotatedLog, head: number): Promise<void> {
-  await dropFrom(log, log.keep);
+  try {
+    await copyHead(live, log, head);
+  } catch (error) {
+    // On a full disk half a copy would only take the last of the room.
+    await rm(part(log), { force: true });
+    throw error;
+  }
+  await shift(log, 1);
+  await rename(part(log), rotated(log, 1));
+  await syncFolder(dirname(log.path));
+}
+
+async function copyHead(live: FileHandle, log: RotatedLog, head: number): Promise<void> {
   const copy = await open(part(log), 'w', 0o640);
   try {
     await copyRange(live, copy, 0, head);
@@ -102,9 +115,6 @@ async function setApart(live: FileHandle, log: RotatedLog, head: number): Promis
   }
   const { buffer, bytesRead } = await live.read(Buffer.alloc(4096), 0, 4096, head);
   await writeFile(marker(log), buffer.subarray(0, bytesRead), { mode: 0o640, flush: true });
-  await shift(log, 1);
-  await rename(part(log), rotated(log, 1));
-  await syncFolder(dirname(log.path));
 }
 
 /** Step 4. */

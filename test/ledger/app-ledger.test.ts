@@ -1,0 +1,357 @@
+import assert from 'node:assert/strict';
+import {
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { noFacts } from '../../machines/protocol.ts';
+import type { Facts } from '../../machines/protocol.ts';
+import { openAppLedger } from '../../src/ledger/app-ledger.ts';
+import type { AppLedger, ProgramRecord } from '../../src/ledger/app-ledger.ts';
+import { statePaths } from '../../src/ledger/paths.ts';
+import type { AppPaths } from '../../src/ledger/paths.ts';
+import { mounted, scratch } from './scratch.ts';
+
+const revision = (digit: string): string => digit.repeat(40);
+
+const known: Facts = {
+  good: revision('a'),
+  previous: revision('b'),
+  current: 'c'.repeat(64),
+  branch: 'main',
+  pulling: revision('d'),
+  rejected: [{ revision: revision('e'), why: 'test failed', at: 1_700_000_000_000, times: 3 }],
+  provingUntil: 1_700_000_600_000,
+  paused: true,
+  pinned: true,
+  stopped: true,
+};
+
+const program: ProgramRecord = {
+  pid: 4711,
+  startTime: 123_456,
+  bootId: '6f0e2f0c-8c1b-4b59-9a3b-9b1f3f0f8a11',
+  mark: '0a1b2c:shop:3d4e',
+  revision: revision('a'),
+  since: 1_700_000_000_000,
+};
+
+suite('What an app must know after a crash', () => {
+  test('is nothing at first, and no file is written for it', async (t) => {
+    const { paths, open } = place(t);
+    const ledger = open();
+    await ledger.flush();
+    assert.deepEqual(ledger.facts, noFacts);
+    assert.equal(ledger.program, null);
+    assert.deepEqual(await ledger.history(10), []);
+    assert.throws(() => statSync(paths.directory), { code: 'ENOENT' });
+  });
+
+  test('is there again in the next Huddle, every field of it', async (t) => {
+    const { open, warnings } = place(t);
+    assert.equal(await open().remember(known), null);
+    assert.deepEqual(open().facts, known);
+    assert.deepEqual(warnings, []);
+  });
+
+  test('is taken bit by bit, and seen at once', async (t) => {
+    const { open } = place(t);
+    const ledger = open();
+    const written = ledger.remember({ good: revision('a') });
+    void ledger.remember({ paused: true });
+    assert.deepEqual(ledger.facts, { ...noFacts, good: revision('a'), paused: true });
+    await written;
+    await ledger.flush();
+    assert.deepEqual(open().facts, ledger.facts);
+  });
+
+  test('is written once more, not a hundred times, when a hundred changes come at once', async (t) => {
+    const { paths, open } = place(t);
+    const ledger = open();
+    const inodes = new Set<number>();
+    const writes = Array.from({ length: 100 }, async (_, index) => {
+      await ledger.remember({ provingUntil: index });
+      inodes.add(statSync(paths.state).ino);
+      assert.ok((open().facts.provingUntil ?? -1) >= index, 'resolved before it was on disk');
+    });
+    await Promise.all(writes);
+    assert.ok(inodes.size <= 2, `${inodes.size} files were written`);
+    assert.equal(open().facts.provingUntil, 99);
+  });
+
+  test('is not written where nothing has changed', async (t) => {
+    const { paths, open } = place(t);
+    const ledger = open();
+    await ledger.remember({ paused: true });
+    const { ino } = statSync(paths.state);
+    await ledger.remember({ paused: true });
+    await open().remember({ paused: true });
+    assert.equal(statSync(paths.state).ino, ino);
+  });
+
+  test('keeps the last good file beside the new one', async (t) => {
+    const { paths, open } = place(t);
+    const ledger = open();
+    await ledger.remember({ good: revision('a') });
+    const before = readFileSync(paths.state, 'utf8');
+    await ledger.remember({ good: revision('b') });
+    assert.equal(readFileSync(paths.oldState, 'utf8'), before);
+    await ledger.remember({ good: revision('c') });
+    assert.match(readFileSync(paths.oldState, 'utf8'), /bbbb/);
+  });
+
+  test('is for nobody else to read', async (t) => {
+    const { paths, open } = place(t);
+    await open().remember(known);
+    assert.equal(statSync(paths.state).mode & 0o777, 0o600);
+    assert.equal(statSync(paths.directory).mode & 0o777, 0o700);
+  });
+
+  test('may come from a Huddle that knew fewer facts', (t) => {
+    const { paths, open, warnings } = place(t);
+    put(paths, JSON.stringify({ version: 1, facts: { good: revision('a') }, later: true }));
+    assert.deepEqual(open().facts, { ...noFacts, good: revision('a') });
+    assert.deepEqual(warnings, []);
+  });
+});
+
+suite('A damaged state.json', () => {
+  const whole = JSON.stringify({ version: 1, facts: known });
+  const damages: Record<string, string | Buffer> = {
+    'is empty': '',
+    'is cut short': whole.slice(0, -20),
+    'is full of zeros': Buffer.alloc(whole.length),
+    'is of another program': '{"name":"left-pad","version":"1.3.0"}',
+    'is of another version': whole.replace('"version":1', '"version":99'),
+    'holds what is no commit': whole.replace(revision('a'), '--upload-pack=evil'),
+    'is no object': '[]',
+  };
+  for (const [what, content] of Object.entries(damages)) {
+    test(`that ${what} is set aside, and the one before it is taken`, async (t) => {
+      const { paths, open, warnings } = place(t);
+      await open().remember({ good: revision('1') });
+      await open().remember({ good: revision('2') });
+      writeFileSync(paths.state, content);
+      const ledger = open();
+      assert.deepEqual(ledger.facts, { ...noFacts, good: revision('1') });
+      assert.equal(warnings.length, 1);
+      assert.match(warnings[0] ?? '', /state\.json is damaged \(.+\); it is kept as /);
+      assert.deepEqual(damaged(paths), [Buffer.from(content)]);
+      assert.equal(await ledger.remember({ good: revision('3') }), null);
+      assert.deepEqual(open().facts, { ...noFacts, good: revision('3') });
+      assert.equal(warnings.length, 1);
+    });
+  }
+
+  test('is not fatal when the one before it is damaged as well', async (t) => {
+    const { paths, open, warnings } = place(t);
+    put(paths, '{');
+    writeFileSync(paths.oldState, '}');
+    const ledger = open();
+    assert.deepEqual(ledger.facts, noFacts);
+    assert.equal(warnings.length, 2);
+    assert.equal(await ledger.remember({ good: revision('1') }), null);
+    assert.deepEqual(open().facts.good, revision('1'));
+  });
+
+  test('may be a folder, or a link that leads nowhere or in a circle', async (t) => {
+    const { paths, open } = place(t);
+    mkdirSync(paths.state, { recursive: true });
+    assert.equal(await open().remember({ good: revision('1') }), null);
+    assert.equal(open().facts.good, revision('1'));
+    rmSync(paths.state);
+    symlinkSync('state.json', paths.state);
+    assert.equal(await open().remember({ good: revision('2') }), null);
+    assert.equal(open().facts.good, revision('2'));
+  });
+
+  test('that is missing beside an old one counts as lost, and the old one is taken', async (t) => {
+    const { paths, open, warnings } = place(t);
+    await open().remember({ good: revision('1') });
+    renameSync(paths.state, paths.oldState);
+    assert.equal(open().facts.good, revision('1'));
+    assert.deepEqual(warnings, []);
+  });
+});
+
+suite('The program that is up', () => {
+  test('is on disk when the call returns, and gone when there is none', (t) => {
+    const { open, warnings } = place(t);
+    const ledger = open();
+    assert.equal(ledger.rememberProgram(program), null);
+    assert.deepEqual(ledger.program, program);
+    assert.deepEqual(open().program, program);
+    assert.equal(ledger.rememberProgram(null), null);
+    assert.equal(open().program, null);
+    assert.deepEqual(warnings, []);
+  });
+
+  test('is not believed when its file is damaged', (t) => {
+    const { paths, open, warnings } = place(t);
+    const ledger = open();
+    ledger.rememberProgram(program);
+    truncateSync(paths.program, 20);
+    assert.equal(open().program, null);
+    assert.match(warnings.join(), /program\.json is damaged/);
+    for (const wrong of [{ pid: 0 }, { pid: '1' }, { pid: -1 }, { startTime: null }, { revision: 'HEAD' }]) {
+      writeFileSync(paths.program, JSON.stringify({ ...program, ...wrong }));
+      assert.equal(open().program, null);
+    }
+  });
+});
+
+suite('A disk that refuses', () => {
+  test('because it is full is told of once, facts stay in memory, and all is written once there is room', async (t) => {
+    const folder = mounted(t, 'size=64k');
+    if (folder === null) return;
+    const { open, warnings } = place(t, folder);
+    const ledger = open();
+    assert.equal(await ledger.remember({ good: revision('1') }), null);
+    ledger.rememberProgram(program);
+    const before = { ...ledger.facts };
+    fill(folder);
+
+    for (const digit of ['2', '3', '4']) {
+      const failure = await ledger.remember({ good: revision(digit) });
+      assert.equal(failure?.code, 'disk-full');
+      assert.match(failure?.hint ?? '', /space/);
+    }
+    assert.equal((await ledger.append(entry(1)))?.code, 'disk-full');
+    assert.equal(ledger.rememberProgram({ ...program, pid: 12 })?.code, 'disk-full');
+    assert.equal(ledger.facts.good, revision('4'));
+    assert.equal(warnings.length, 3, warnings.join('\n'));
+    assert.deepEqual(open().facts, before, 'what was on disk still is');
+
+    rmSync(join(folder, 'filler'));
+    assert.equal(await ledger.remember({}), null, 'nothing new is needed to try again');
+    assert.equal(await ledger.append(entry(2)), null);
+    assert.equal(ledger.rememberProgram(program), null);
+    assert.deepEqual(warnings.slice(3), [
+      'state.json is written again',
+      'history.jsonl is written again',
+      'program.json is written again',
+    ]);
+    assert.equal(open().facts.good, revision('4'));
+    assert.deepEqual(await open().history(9), [entry(2)]);
+  });
+
+  test('to be written to at all does not throw, nor lose the facts', async (t) => {
+    const { paths, open, warnings } = place(t);
+    mkdirSync(join(paths.directory, '..'), { recursive: true });
+    writeFileSync(paths.directory, 'a file where the folder should be');
+    const ledger = open();
+    const failure = await ledger.remember({ good: revision('1') });
+    assert.equal(failure?.code, 'internal');
+    assert.equal(ledger.facts.good, revision('1'));
+    assert.ok(ledger.rememberProgram(program));
+    assert.ok(await ledger.append(entry(1)));
+    await assert.rejects(ledger.history(1), { name: 'Failure', doing: 'reading' });
+    rmSync(paths.directory);
+    assert.equal(await ledger.remember({}), null);
+    assert.match(warnings.at(-1) ?? '', /written again/);
+  });
+
+  test('because its folder was removed gets a new folder', async (t) => {
+    const { paths, open, warnings } = place(t);
+    const ledger = open();
+    await ledger.remember({ good: revision('1') });
+    rmSync(paths.directory, { recursive: true });
+    assert.equal(await ledger.remember({ paused: true }), null);
+    assert.deepEqual(open().facts, { ...noFacts, good: revision('1'), paused: true });
+    assert.deepEqual(warnings, []);
+  });
+});
+
+suite('The history of an app', () => {
+  test('is told newest first, up to a limit', async (t) => {
+    const { open } = place(t);
+    const ledger = open();
+    await Promise.all([1, 2, 3].map((second) => ledger.append(entry(second))));
+    assert.deepEqual(await ledger.history(2), [entry(3), entry(2)]);
+    assert.deepEqual(await open().history(9), [entry(3), entry(2), entry(1)]);
+  });
+
+  test('survives a line that was cut short, which the next one does not run into', async (t) => {
+    const { paths, open } = place(t);
+    const ledger = open();
+    await ledger.append(entry(1));
+    await ledger.append(entry(2));
+    truncateSync(paths.history, statSync(paths.history).size - 30);
+    assert.deepEqual(await ledger.history(9), [entry(1)]);
+    await ledger.append(entry(3));
+    assert.deepEqual(await ledger.history(9), [entry(3), entry(1)]);
+  });
+
+  test('keeps a last line that lacks nothing but its end', async (t) => {
+    const { paths, open } = place(t);
+    const ledger = open();
+    await ledger.append(entry(1));
+    truncateSync(paths.history, statSync(paths.history).size - 1);
+    await ledger.append(entry(2));
+    assert.deepEqual(await ledger.history(9), [entry(2), entry(1)]);
+  });
+
+  test('passes over lines that are no entries', async (t) => {
+    const { paths, open } = place(t);
+    const ledger = open();
+    await ledger.append(entry(1));
+    writeFileSync(paths.history, `\0\0\0\0\n{"at":1}\nnull\n`, { flag: 'a' });
+    await ledger.append(entry(2));
+    assert.deepEqual(await ledger.history(9), [entry(2), entry(1)]);
+  });
+
+  test('is bounded: of a thousand the newest half stays', async (t) => {
+    const { paths, open } = place(t);
+    const ledger = open();
+    const lines = Array.from({ length: 1_000 }, (_, index) => JSON.stringify(entry(index)));
+    mkdirSync(paths.directory, { recursive: true });
+    writeFileSync(paths.history, `${lines.join('\n')}\n`);
+    await ledger.append(entry(1_000));
+    const kept = await ledger.history(Infinity);
+    assert.equal(kept.length, 500);
+    assert.deepEqual(kept[0], entry(1_000));
+    assert.deepEqual(kept[499], entry(501));
+  });
+});
+
+interface Place {
+  readonly paths: AppPaths;
+  readonly warnings: string[];
+  /** As a new Huddle does. */
+  readonly open: () => AppLedger;
+}
+
+function place(t: TestContext, folder = scratch(t)): Place {
+  const paths = statePaths(folder).app('shop');
+  const warnings: string[] = [];
+  return { paths, warnings, open: () => openAppLedger(paths, { warn: (text) => warnings.push(text) }) };
+}
+
+function put(paths: AppPaths, content: string): void {
+  mkdirSync(paths.directory, { recursive: true });
+  writeFileSync(paths.state, content);
+}
+
+/** What was set aside. */
+function damaged(paths: AppPaths): Buffer[] {
+  const names = readdirSync(paths.directory).filter((name) => name.startsWith('state.json.damaged-'));
+  return names.map((name) => readFileSync(join(paths.directory, name)));
+}
+
+function fill(folder: string): void {
+  assert.throws(() => writeFileSync(join(folder, 'filler'), Buffer.alloc(1_048_576)), { code: 'ENOSPC' });
+}
+
+function entry(second: number): Parameters<AppLedger['append']>[0] {
+  const at = new Date(1_700_000_000_000 + second * 1_000).toISOString();
+  return { at, revision: revision('a'), from: null, result: 'deployed', reason: '', seconds: second, downtime: null };
+}
