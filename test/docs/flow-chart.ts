@@ -14,7 +14,8 @@ const ofNoFlow = new Set(['retire', 'shutdown', 'kill', 'detach', 'config', 'res
 export function flowChart(): string {
   const lines = ['stateDiagram-v2', '    direction LR', '    [*] --> cloning'];
   for (const from of shown) {
-    const node = appMachine.states[from as keyof typeof appMachine.states];
+    const node = appMachine.states[from];
+    if (node === undefined) throw new Error(`the machine has no state ${from}`);
     for (const [to, labels] of edges(node)) {
       lines.push(`    ${from} --> ${to}${labels.length > 0 ? `: ${labels.join(', ')}` : ''}`);
     }
