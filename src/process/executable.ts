@@ -20,10 +20,11 @@ export function findExecutable(name: string, directory: string, path: string): s
 
 function isExecutable(file: string): boolean {
   try {
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return false;
     accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
+    return true;
   } catch {
-    return false; // Not there, or not for us: the next place is looked at.
+    return false; // Not for us: the next place is looked at.
   }
 }
 

@@ -84,13 +84,13 @@ export function stopCommandOf(
 }
 
 /** A folder inside the working copy, wherever its symlinks lead. Throws `directory-missing`. */
-export function directoryOf(localPath: string, directory: string): string {
+function directoryOf(localPath: string, directory: string): string {
   const parts = { doing: 'entering', subject: join(localPath, directory) };
   const hint = 'Correct application.directory, or put the folder into the repository.';
   let top: string;
   let real: string;
   try {
-    [top, real] = [realpathSync(localPath), realpathSync(parts.subject)];
+    [top, real] = [realpathSync.native(localPath), realpathSync.native(parts.subject)];
   } catch (thrown) {
     throw new Failure('directory-missing', { ...parts, reason: refusal(thrown), hint, cause: thrown });
   }
@@ -136,11 +136,7 @@ function openOutput({ log, openLog }: ProgramInput, { uid, gid }: RunAs) {
   }
 }
 
-function follow(
-  child: ChildProcess,
-  { mark, log }: ProgramInput,
-  tell: (fact: ProcessReport) => void,
-): Tree | null {
+function follow(child: ChildProcess, { mark, log }: ProgramInput, tell: (fact: ProcessReport) => void): Tree | null {
   const { pid } = child;
   if (pid === undefined) {
     child.once('error', (error) => {

@@ -16,8 +16,8 @@ export interface Tree {
   /** The tree's own cgroup, where one is delegated. */
   readonly cgroup: string | null;
   /**
-   * Whether the root was seen alive by this Huddle. Group and session bear its pid, and a pid whose end nobody has seen
-   * may be somebody else's by now.
+   * Whether the root was seen alive by this Huddle. Its session bears its pid, and a pid whose end nobody has seen may be
+   * somebody else's by now.
    */
   readonly isVouchedFor: boolean;
   /** Settles when Node has seen the root's end; null when it is not a child of ours. */
@@ -33,11 +33,11 @@ export function treeOf(root: Root, log: string | null, reaped: Promise<unknown> 
 }
 
 /**
- * Every process of the tree that is alive: of its cgroup, its group, its session, who carries its mark, who could write
+ * Every process of the tree that is alive: of its cgroup, its session (and so its group), who carries its mark, who could write
  * to its log (and carries no other mark), what descends from any of these, and who did when it was last looked at.
  * Never Huddle itself, nor what Huddle runs under.
  */
-export function membersOf(tree: Tree, table: readonly ProcessEntry[] = readTable()): Identity[] {
+export function membersOf(tree: Tree, table: readonly ProcessEntry[] = readTable(tree.root.startTime)): Identity[] {
   if (tree.root.bootId !== bootId) return [];
   const inside = cgroupMembers(tree.cgroup);
   const young = table.filter(({ startTime }) => startTime >= tree.root.startTime); // Nothing of it is older than its root.
@@ -55,7 +55,7 @@ export function markedWith(prefix: string): Identity[] {
 
 function belongs(entry: ProcessEntry, { root, isVouchedFor, known, log }: Tree, patience: Patience): boolean {
   if (known.get(entry.pid) === entry.startTime) return true;
-  if (isVouchedFor && (entry.group === root.pid || entry.session === root.pid)) return true;
+  if (isVouchedFor && entry.session === root.pid) return true;
   if (!isReadable(entry.pid)) return false;
   const mark = settledMark(entry.pid, patience);
   // A mark says to whom a process belongs, whatever it holds open: another release, a script's daemon.

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { Failure } from '../../machines/failure.ts';
-import { readEntry } from '../../src/process/proc.ts';
 import { exitOf, type Started, until, Workshop } from './workshop.ts';
 
 suite('A program', () => {
@@ -42,8 +42,8 @@ suite('A program', () => {
     const workshop = new Workshop(t);
     const { alive } = await workshop.startFixture('plain.sh', 1);
     const { pid } = alive.root;
-    const entry = readEntry(pid);
-    assert.deepEqual([entry?.group, entry?.session], [pid, pid]);
+    const ids = execFileSync('ps', ['-o', 'pgid=,sid=', '-p', String(pid)], { encoding: 'utf8' });
+    assert.deepEqual(ids.trim().split(/\s+/).map(Number), [pid, pid]);
     assert.equal(readlinkSync(`/proc/${pid}/fd/0`), '/dev/null');
     assert.equal(readlinkSync(`/proc/${pid}/fd/1`), workshop.log);
     assert.equal(readlinkSync(`/proc/${pid}/fd/2`), workshop.log);

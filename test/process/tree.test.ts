@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { openSync, closeSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, copyFileSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { suite, test, type TestContext } from 'node:test';
 import { endByForce, endMarked } from '../../src/process/end.ts';
 import { bootId, identify, isAlive, sendSignal } from '../../src/process/identity.ts';
+import { readEntry } from '../../src/process/proc.ts';
 import { appPrefix, markVariable, newMark } from '../../src/process/mark.ts';
 import { endGently, type StopRequest } from '../../src/process/stop.ts';
 import { membersOf, treeOf } from '../../src/process/tree.ts';
 import { stopCommandOf } from '../../src/process/program.ts';
 import { exitOf, never, until, Workshop } from './workshop.ts';
 
+const hasPython = spawnSync('python3', ['-c', 'import ctypes']).status === 0;
 const term: StopRequest = { signal: 'SIGTERM', command: null, warn: assert.fail };
 
 suite('Stopping gently ends', () => {
@@ -138,7 +140,6 @@ suite('The sweep after a crash ends', () => {
     const workshop = new Workshop(t);
     const started = await workshop.startFixture('unmarked.sh', 1);
     await exitOf(started);
-    const { rmSync } = await import('node:fs');
     rmSync(workshop.log);
     await endByForce(started.alive, never);
     assert.deepEqual(workshop.living(), []);
@@ -256,12 +257,22 @@ suite('An identity', () => {
 
   test('is read past a name with spaces and parentheses', async (t) => {
     const workshop = new Workshop(t);
-    const { copyFileSync } = await import('node:fs');
     const odd = `${workshop.copy}/a) S 1 (b`;
     copyFileSync('/bin/sleep', odd);
     const { pid } = stranger(t, [odd, '300'], {}, 'ignore', true);
-    const { readEntry } = await import('../../src/process/proc.ts');
-    assert.deepEqual([readEntry(pid)?.parent, readEntry(pid)?.group], [process.pid, pid]);
+    assert.deepEqual([readEntry(pid)?.parent, readEntry(pid)?.session], [process.pid, pid]);
+  });
+
+  test('stays alive when its first thread has ended and another works on', { skip: !hasPython }, async (t) => {
+    const code = `import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(300,)).start()
+ctypes.CDLL(None).pthread_exit(None)`;
+    const threads = stranger(t, ['python3', '-c', code]);
+    await until(
+      () => /^State:\tZ/m.test(readFileSync(`/proc/${threads.pid}/status`, 'utf8')),
+      'the first thread to end',
+    );
+    assert.ok(isAlive(threads));
   });
 
   test('of a zombie is none', async (t) => {
