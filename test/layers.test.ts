@@ -18,6 +18,9 @@ interface Part {
   readonly types?: readonly string[];
 }
 
+const adapters = folders('config git process health logs ledger');
+const control = folders('control observe');
+
 const parts: readonly Part[] = [
   { files: ['machines/'], may: [] },
   { files: ['src/ledger/'], may: facts },
@@ -29,19 +32,14 @@ const parts: readonly Part[] = [
   { files: ['src/control/'], may: facts, types: ['machines/'] },
   { files: ['src/observe/'], may: facts, types: ['machines/'] },
   { files: ['src/effects/'], may: [...facts, ...folders('git process health logs ledger')] },
+  // What the slots of the machines do, put together from the adapters: wire.ts fills the slots with it.
+  { files: ['src/effects/'], may: [...facts, ...adapters] },
+  { files: ['src/wire.ts'], may: ['machines/', 'src/effects/', ...adapters, ...control] },
+  // How a running app looks from outside.
+  { files: ['src/view.ts'], may: ['machines/', ...control] },
   {
-    files: ['src/wire.ts'],
-    may: ['machines/', ...folders('effects config git process health logs ledger control observe')],
-  },
-  {
-    files: ['src/daemon.ts', 'src/view.ts'],
-    may: [
-      ...facts,
-      'machines/app-context.ts',
-      'src/wire.ts',
-      'src/view.ts',
-      ...folders('effects control observe ledger config logs process'),
-    ],
+    files: ['src/daemon.ts'],
+    may: [...facts, 'src/wire.ts', 'src/view.ts', ...folders('effects config logs ledger process'), ...control],
     types: ['machines/'],
   },
   {
