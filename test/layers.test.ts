@@ -31,9 +31,8 @@ const parts: readonly Part[] = [
   { files: ['src/health/'], may: [...facts, 'src/ledger/paths.ts', 'src/process/command.ts', 'src/process/get.ts'] },
   { files: ['src/control/'], may: facts, types: ['machines/'] },
   { files: ['src/observe/'], may: facts, types: ['machines/'] },
-  { files: ['src/effects/'], may: [...facts, ...folders('git process health logs ledger')] },
   // What the slots of the machines do, put together from the adapters: wire.ts fills the slots with it.
-  { files: ['src/effects/'], may: [...facts, ...adapters] },
+  { files: ['src/effects/'], may: [...facts, ...folders('git process health logs ledger')] },
   { files: ['src/wire.ts'], may: ['machines/', 'src/effects/', ...adapters, ...control] },
   // How a running app looks from outside.
   { files: ['src/view.ts'], may: ['machines/', ...control] },
