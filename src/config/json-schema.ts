@@ -25,15 +25,23 @@ function objectOf(properties: JsonSchema, required: readonly string[]): JsonSche
 
 function keySchema(key: Key<unknown>): JsonSchema {
   const hasDefault = key.default !== null && !key.required;
+  const { json } = key.kind;
+  const alternatives =
+    key.guards || key.required ? json.map(filled) : json.some(isAnyText) ? json : [...json, notGiven];
+  const [only = {}] = alternatives;
   return {
     description: meaningOf(key),
     ...(hasDefault ? { default: key.default } : {}),
-    anyOf: key.guards || key.required ? key.kind.json.map(filled) : [...key.kind.json, notGiven],
+    ...(alternatives.length === 1 ? only : { anyOf: alternatives }),
   };
 }
 
 /** Blank means "not given", wherever that loosens nothing. */
 const notGiven: JsonSchema = { type: 'string', pattern: '^\\s*$' };
+
+function isAnyText(alternative: JsonSchema): boolean {
+  return alternative['type'] === 'string' && !('pattern' in alternative);
+}
 
 function filled(alternative: JsonSchema): JsonSchema {
   if (alternative['type'] === 'string') return { ...alternative, pattern: '\\S' };

@@ -25,12 +25,13 @@ export interface Look {
 }
 
 interface Known {
-  /** What `stat` said at the last look. */
+  /** What `stat` said at the last look, and since when. */
   readonly trace: string;
+  readonly traceSince: number;
   /** What `stat` said when it was last read. */
   readonly read: string | null;
   readonly told: FileReport | null;
-  /** Since when it has been away; null: it is there. Milliseconds of the monotonic clock. */
+  /** Since when it has been away; null: it is there. */
   readonly awaySince: number | null;
 }
 
@@ -48,7 +49,10 @@ export class KnownFiles {
     this.#origin = origin;
   }
 
-  /** `first`: everything is read as it is; afterwards only what two looks in a row have found the same. */
+  /**
+   * `now`: milliseconds of a clock that never jumps. `first`: everything is read as it is; afterwards only what has
+   * stayed the same for a moment.
+   */
   async look(now: number, { first = false } = {}): Promise<Look> {
     const { folder } = this.#origin;
     const identity = await identityOf(folder);
@@ -59,17 +63,19 @@ export class KnownFiles {
     }
     const isOther = identity !== this.#identity;
     if (traces.size > 0) this.#identity = identity;
-    const came = [...traces].map(([file, trace]) => this.#meet(file, trace, first));
+    const came = [...traces].map(([file, trace]) => this.#meet(file, trace, first ? null : now));
     const told = await Promise.all(came.filter(({ isDue }) => isDue).map(({ file }) => this.#read(file)));
     if (isOther && traces.size === 0) this.#stopClocks();
     else this.#startClocks(traces, now, isOther || came.some(({ wasAway }) => wasAway));
     return { identity, reports: [...told.flat(), ...this.#removed(now)], again: this.#nextLook(traces, now) };
   }
 
-  #meet(file: string, trace: string, first: boolean) {
-    const known = this.#known.get(file) ?? { trace: '', read: null, told: null, awaySince: null };
-    this.#known.set(file, { ...known, trace, awaySince: null });
-    const isDue = trace !== known.read && (first || trace === known.trace);
+  /** `now`: null where it is not to be waited for whoever may be writing the file. */
+  #meet(file: string, trace: string, now: number | null) {
+    const known = this.#known.get(file) ?? { trace: '', traceSince: 0, read: null, told: null, awaySince: null };
+    const traceSince = trace === known.trace ? known.traceSince : (now ?? 0);
+    this.#known.set(file, { ...known, trace, traceSince, awaySince: null });
+    const isDue = trace !== known.read && (now === null || now - traceSince >= settleTime);
     return { file, isDue, wasAway: known.awaySince !== null };
   }
 
@@ -111,9 +117,11 @@ export class KnownFiles {
   }
 
   #nextLook(traces: ReadonlyMap<string, string>, now: number): number | null {
-    if ([...traces].some(([file, trace]) => this.#known.get(file)?.read !== trace)) return settleTime;
-    const since = [...this.#known.values()].flatMap(({ awaySince }) => awaySince ?? []);
-    return since.length === 0 ? null : Math.max(1, Math.min(...since) + awayTime - now);
+    const moments = [...this.#known].flatMap(([file, { trace, traceSince, read, awaySince }]) => {
+      if (awaySince !== null) return [awaySince + awayTime];
+      return traces.has(file) && trace !== read ? [traceSince + settleTime] : [];
+    });
+    return moments.length === 0 ? null : Math.max(1, Math.min(...moments) - now);
   }
 }
 

@@ -50,7 +50,8 @@ function judgeUrl(remote: string): Wrong | null {
     return { message: 'is a file URL without an absolute path', hint: 'write it like file:///srv/git/app.git' };
   }
   const url = URL.parse(remote);
-  if (url === null || url.hostname === '' || /\s/.test(remote)) {
+  // Node reads a backslash as a slash, and more than two slashes as two; git does neither.
+  if (url === null || url.hostname === '' || /[\s\\]|:\/\/\//.test(remote)) {
     return { message: 'is not a URL that can be read', hint: `write it like ${scheme}://host/path.git` };
   }
   return judgeHostAndPath(decoded(url.hostname), url.pathname) ?? judgeUserName(url);

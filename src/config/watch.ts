@@ -132,6 +132,10 @@ class FolderWatch {
         if (file === this.#folder) this.#watched = null;
         this.#lookIn(gatherTime);
       });
+      // Of a symlink that points nowhere, chokidar tells no more than this.
+      watcher.on('raw', (event) => {
+        if (event === 'rename') this.#lookIn(gatherTime);
+      });
     });
   }
 
