@@ -16,8 +16,8 @@ export interface Feed {
 }
 
 /**
- * Server-sent events about the apps: `app` (its status) on every change, `deployment` (a line of its history, and the
- * `app`'s name) at the end of each, `removed` (the `name`) when an app has gone. Changes of one tick are one event,
+ * Server-sent events about the apps: `app` (its status) on every change, `deployment` (a line of its history, with the
+ * app's `name`) at the end of each, `removed` (the `name`) when an app has gone. Changes of one tick are one event,
  * what has not changed is not sent again, and while nobody listens nothing is done at all.
  */
 export function openFeed(source: Source, heartbeat = defaultHeartbeat): Feed {
@@ -47,7 +47,7 @@ export function openFeed(source: Source, heartbeat = defaultHeartbeat): Feed {
   const onChange = (change: Change): void => {
     if (change.type === 'deployment') {
       flush();
-      broadcast(frameOf('deployment', { app: change.name, ...change.entry }));
+      broadcast(frameOf('deployment', { name: change.name, ...change.entry }));
       return;
     }
     if (touched.size === 0) setImmediate(flush);

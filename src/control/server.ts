@@ -88,7 +88,7 @@ function cannotListen(path: string, error: unknown): Failure {
 }
 
 async function respond(request: IncomingMessage, response: ServerResponse, source: Source, feed: Feed): Promise<void> {
-  refuseBody(request, response);
+  if (!(await bodyRead(request))) return;
   try {
     const found = await answer(request.method ?? '', request.url ?? '', source);
     if (found === 'events') feed.add(response);
@@ -99,13 +99,22 @@ async function respond(request: IncomingMessage, response: ServerResponse, sourc
   }
 }
 
-/** No route takes a body: it stays unread, and its connection ends with the answer. */
-function refuseBody(request: IncomingMessage, response: ServerResponse): void {
-  const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
-  if (length === '0' && encoding === undefined) return;
-  request.pause();
-  response.setHeader('connection', 'close');
-  response.once('finish', () => request.socket.destroySoon());
+/** No route takes a body yet: one is read and forgotten, or the answer could get lost; this many bytes of it. */
+const longestBody = 64 * 1024;
+
+/** False where the connection has ended: the client left, or its body was too long and it is cut off. */
+async function bodyRead(request: IncomingMessage): Promise<boolean> {
+  let size = 0;
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > longestBody) break;
+    }
+  } catch {
+    // Whoever leaves in the middle of a request wants no answer.
+    return false;
+  }
+  return size <= longestBody;
 }
 
 function write(response: ServerResponse, { status, body, headers }: Answer): void {

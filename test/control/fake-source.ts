@@ -1,0 +1,94 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { HistoryEntry } from '../../machines/protocol.ts';
+import type { Change, Source } from '../../src/control/source.ts';
+import type { AppStatus } from '../../src/control/status.ts';
+
+export const revision = '9c8d7e6'.padEnd(40, '0');
+
+/** An app that is up and healthy, but for what the test says. */
+export function appStatus(name: string, but: Partial<AppStatus> = {}): AppStatus {
+  return {
+    name,
+    state: 'running',
+    paused: false,
+    pinned: false,
+    branch: 'main',
+    revision,
+    previous: null,
+    rejected: [],
+    program: { state: 'up', pid: 4711, since: '2026-01-31T12:00:00.000Z', restarts: 0, adopted: false },
+    health: 'healthy',
+    nextCheck: '2026-01-31T12:01:00.000Z',
+    error: null,
+    ...but,
+  };
+}
+
+export function historyEntry(but: Partial<HistoryEntry> = {}): HistoryEntry {
+  const at = '2026-01-31T12:00:00.000Z';
+  return { at, revision, from: null, result: 'deployed', reason: 'moved', seconds: 1, downtime: 0.1, ...but };
+}
+
+/** Apps that a test changes by hand. */
+export class FakeSource implements Source {
+  readonly #apps = new Map<string, AppStatus>();
+  readonly #listeners = new Set<(change: Change) => void>();
+  readonly past: HistoryEntry[] = [];
+
+  constructor(...apps: readonly AppStatus[]) {
+    for (const app of apps) this.#apps.set(app.name, app);
+  }
+
+  apps(): readonly AppStatus[] {
+    return [...this.#apps.values()];
+  }
+
+  app(name: string): AppStatus | undefined {
+    return this.#apps.get(name);
+  }
+
+  history(_name: string, limit: number): Promise<readonly HistoryEntry[]> {
+    return Promise.resolve(this.past.slice(0, limit));
+  }
+
+  subscribe(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  put(app: AppStatus): void {
+    this.#apps.set(app.name, app);
+    this.touch(app.name);
+  }
+
+  remove(name: string): void {
+    this.#apps.delete(name);
+    this.touch(name);
+  }
+
+  touch(name: string): void {
+    this.#tell({ type: 'app', name });
+  }
+
+  deployed(name: string, entry: HistoryEntry): void {
+    this.#tell({ type: 'deployment', name, entry });
+  }
+
+  #tell(change: Change): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+/** A folder that goes with the test. */
+export function temporaryFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'huddle-control-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
