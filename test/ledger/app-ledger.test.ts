@@ -79,7 +79,7 @@ suite('What an app must know after a crash', () => {
     const ledger = open();
     const inodes = new Set<number>();
     const writes = Array.from({ length: 100 }, async (_, index) => {
-      await ledger.remember({ provingUntil: index });
+      assert.equal(await ledger.remember({ provingUntil: index }), null);
       inodes.add(statSync(paths.state).ino);
       assert.ok((open().facts.provingUntil ?? -1) >= index, 'resolved before it was on disk');
     });
