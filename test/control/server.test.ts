@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serveControl } from '../../src/control/server.ts';
+import type { AppStatus } from '../../src/control/status.ts';
 import { appStatus, FakeSource, historyEntry, temporaryFolder } from './fake-source.ts';
 
 suite('The control socket', () => {
@@ -109,7 +110,9 @@ suite('The control API', () => {
     const endless = connect(path).on('error', () => undefined);
     const cut = new Promise((resolve) => endless.once('close', resolve));
     endless.write(`${post}transfer-encoding: chunked\r\n\r\n`);
-    const flood = (): boolean => endless.write(`1000\r\n${'x'.repeat(4096)}\r\n`, () => flood());
+    const flood = (error?: Error | null): void => {
+      if (!error) endless.write(`1000\r\n${'x'.repeat(4096)}\r\n`, flood);
+    };
     flood();
     await cut;
     assert.equal((await ask(path, '/healthz')).status, 200);
@@ -239,7 +242,7 @@ suite('Events', () => {
   });
 });
 
-async function served(t: TestContext, ...apps: ConstructorParameters<typeof FakeSource>) {
+async function served(t: TestContext, ...apps: readonly AppStatus[]) {
   const path = join(temporaryFolder(t), 'huddle.sock');
   const source = new FakeSource(...apps);
   const control = await serveControl(source, path);
