@@ -253,6 +253,10 @@ export function rejectedNews({ context }: AppMoment): News {
   return { type: 'rejected', revision: context.attempt?.revision ?? '', failure };
 }
 
+export function recoveredNews({ context }: AppMoment): News | null {
+  return context.failures > 0 ? { type: 'recovered' } : null;
+}
+
 export function savedNews({ event }: Answered<Pulled>): News | null {
   return event.output.saved === null ? null : { type: 'saved', changes: event.output.saved };
 }

@@ -9,6 +9,7 @@ import {
   openInput,
   passedNews,
   pendingNews,
+  recoveredNews,
   rejectedNews,
   restoringNews,
   stillRejectedNews,
@@ -83,12 +84,18 @@ export const checking = appSetup.createStateConfig({
           {
             guard: { type: 'isUnmoved', params: outputOf },
             target: '#app.idle',
-            actions: ['noteWell', 'noteContent', 'dropWish', { type: 'tell', params: unmovedNews }],
+            actions: [
+              { type: 'tell', params: recoveredNews },
+              'noteWell',
+              'noteContent',
+              'dropWish',
+              { type: 'tell', params: unmovedNews },
+            ],
           },
           {
             guard: { type: 'isUnwanted', params: outputOf },
             target: '#app.idle',
-            actions: ['noteWell', { type: 'tell', params: stillRejectedNews }],
+            actions: [{ type: 'tell', params: recoveredNews }, 'noteWell', { type: 'tell', params: stillRejectedNews }],
           },
           { target: 'fetching', actions: { type: 'noteAsked', params: outputOf } },
         ],
