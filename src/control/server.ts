@@ -104,17 +104,19 @@ const longestBody = 64 * 1024;
 
 /** False where the connection has ended: the client left, or its body was too long and it is cut off. */
 async function bodyRead(request: IncomingMessage): Promise<boolean> {
+  const { socket } = request;
   let size = 0;
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > longestBody) break;
+      if (size > longestBody) throw new Error('the body is too long');
     }
+    return true;
   } catch {
-    // Whoever leaves in the middle of a request wants no answer.
+    // The end of the iteration detaches the request from its socket, and leaves that open.
+    socket.destroy();
     return false;
   }
-  return size <= longestBody;
 }
 
 function write(response: ServerResponse, { status, body, headers }: Answer): void {
