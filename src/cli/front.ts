@@ -85,9 +85,13 @@ function unknownOption({ name, rawName, index }: OptionToken, args: readonly str
   // `-json` is read as `-j -s -o -n`.
   const written = /^-([a-z-]{2,})/.exec(args[index] ?? '')?.[1] ?? name;
   const right = known.includes(written) ? written : name.length > 1 ? meant(name, known) : undefined;
-  const owner = verbs.find(({ args }) => args[name]);
-  const elsewhere = owner ? `It belongs to \`huddle ${owner.meta.name}\`.` : seeHelp(command);
-  return new Misuse(`unknown option ${rawName}${of(command)}`, right ? `Did you mean --${right}?` : elsewhere);
+  const owner = [root, ...verbs].find(({ args }) => args[name]);
+  const hint = right ? `Did you mean --${right}?` : owner ? whose(owner) : seeHelp(command);
+  return new Misuse(`unknown option ${rawName}${of(command)}`, hint);
+}
+
+function whose(owner: Command): string {
+  return owner === root ? 'Give it without a command.' : `It belongs to huddle ${owner.meta.name}.`;
 }
 
 function unknownVerb(verb: string): Misuse {

@@ -1,6 +1,6 @@
 import { oneLine } from '../../machines/failure.ts';
 import type { AppStatus } from '../control/status.ts';
-import { cut, displayWidth, fit, type Paint, type Style } from './terminal.ts';
+import { displayWidth, fit, wrap, type Paint, type Style } from './terminal.ts';
 
 export interface Layout {
   /** Columns of the terminal; Infinity where there is none. */
@@ -12,7 +12,7 @@ export interface Layout {
 
 interface Column {
   readonly title: string;
-  /** Cut to no less than this. */
+  /** Cut to no less than this, if it may be cut. */
   readonly least: number;
   text(app: AppStatus, now: number): string;
   style?(app: AppStatus): Style | undefined;
@@ -28,7 +28,7 @@ const columns = {
     text: ({ health }) => (health === 'unknown' ? '–' : health),
     style: healthStyle,
   },
-  revision: { title: 'REVISION', least: 8, text: revisionOf },
+  revision: { title: 'REVISION', least: 12, text: revisionOf },
   next: { title: 'NEXT', least: 7, text: nextOf },
   restarts: { title: 'RESTARTS', least: 8, text: ({ program }) => String(program.restarts) },
   error: { title: 'ERROR', least: 10, text: ({ error }) => error?.code ?? '', style: () => 'red' },
@@ -39,8 +39,8 @@ type Key = keyof typeof columns;
 /** Left out first where the terminal is narrow: errors stand below the table anyhow. */
 const dispensable: readonly Key[] = ['restarts', 'error', 'next', 'health', 'revision'];
 
-/** Cut first, and then the next. */
-const cuttable: readonly Key[] = ['error', 'revision', 'name', 'program', 'state'];
+/** Where there is still no room, the widest of these is cut, as long as something is left of it. */
+const cuttable: readonly Key[] = ['name', 'state', 'program', 'revision', 'error'];
 
 const gap = '  ';
 
@@ -77,29 +77,30 @@ function shares(texts: ReadonlyMap<Key, readonly string[]>, width: number): Map<
     const cells = texts.get(key) ?? [];
     if (cells.some((cell) => cell !== '')) widths.set(key, Math.max(...[title, ...cells].map(displayWidth)));
   }
-  const excess = (ofLeast: boolean): number => {
-    const taken = [...widths].map(([key, natural]) => (ofLeast ? Math.min(natural, leastOf(key)) : natural));
-    return taken.reduce((sum, each) => sum + each, gap.length * (taken.length - 1)) - width;
+  const over = (widthOf: (key: Key, natural: number) => number): number => {
+    const taken = [...widths].map(([key, natural]) => widthOf(key, natural) + gap.length);
+    return taken.reduce((sum, each) => sum + each, -gap.length) - width;
   };
-  for (const key of dispensable) if (excess(true) > 0) widths.delete(key);
-  for (const key of cuttable) {
-    const natural = widths.get(key);
-    const over = excess(false);
-    if (natural !== undefined && over > 0) widths.set(key, Math.max(Math.min(natural, leastOf(key)), natural - over));
+  for (const key of dispensable) if (over(least) > 0) widths.delete(key);
+  for (let excess = over((_key, natural) => natural); excess > 0; excess -= 1) {
+    const [widest] = [...widths].filter(([key, taken]) => taken > least(key, taken)).sort(([, a], [, b]) => b - a);
+    if (widest === undefined) break;
+    widths.set(widest[0], widest[1] - 1);
   }
   return widths;
 }
 
-/** What is no candidate for cutting keeps its width. */
-function leastOf(key: Key): number {
-  return cuttable.includes(key) ? columns[key].least : Infinity;
+/** What cannot be cut needs its whole width. */
+function least(key: Key, natural: number): number {
+  return cuttable.includes(key) ? Math.min(natural, columns[key].least) : natural;
 }
 
 function complaints(apps: readonly AppStatus[], { width, paint }: Layout): string[] {
   const lines = apps.flatMap(({ name, error }) => {
     if (error === null) return [];
-    const what = `${oneLine(name)}: ${oneLine(error.message)} (${error.code})`;
-    return [paint('red', cut(what, width)), ...(error.hint === '' ? [] : [cut(`  ${oneLine(error.hint)}`, width)])];
+    const what = wrap(`${oneLine(name)}: ${oneLine(error.message)} (${error.code})`, width);
+    const hint = error.hint === '' ? [] : wrap(oneLine(error.hint), width - 2);
+    return [...what.map((line) => paint('red', line)), ...hint.map((line) => `  ${line}`)];
   });
   return lines.length === 0 ? [] : ['', ...lines];
 }

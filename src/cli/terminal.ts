@@ -39,6 +39,17 @@ export function cut(text: string, width: number): string {
   return `${kept}…`;
 }
 
+/** A text in lines of at most this many columns, broken between words; a longer word stays whole. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1) ?? ''} ${word}`;
+    if (lines.length > 0 && displayWidth(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 const graphemes = new Intl.Segmenter();
 
 // What Unicode's East Asian Width calls wide (UAX 11), as far as regular expressions can name it.

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
+import { suite, test } from 'node:test';
+import { readCommandLine } from '../../src/cli/front.ts';
+import { Misuse } from '../../src/cli/misuse.ts';
+import type { Options } from '../../src/cli/options.ts';
+
+const none: Options = {
+  folder: '.',
+  state: undefined,
+  debug: false,
+  json: false,
+  once: false,
+  watch: false,
+  apps: [],
+};
+
+suite('The command line', () => {
+  const right: readonly (readonly [line: string, verb: string, options: Partial<Options>])[] = [
+    ['', 'huddle', {}],
+    ['-c /srv', 'huddle', { folder: '/srv' }],
+    ['-c/srv', 'huddle', { folder: '/srv' }],
+    ['--config /srv -d', 'huddle', { folder: '/srv', debug: true }],
+    ['--config=/srv --once', 'huddle', { folder: '/srv', once: true }],
+    ['--config=-d', 'huddle', { folder: '-d' }],
+    ['-dc /srv', 'huddle', { folder: '/srv', debug: true }],
+    ['-c /srv status', 'status', { folder: '/srv' }],
+    ['status -c /srv', 'status', { folder: '/srv' }],
+    ['--json status --state /var/x', 'status', { json: true, state: '/var/x' }],
+    ['status shop blog --watch', 'status', { apps: ['shop', 'blog'], watch: true }],
+    ['status shop --json blog', 'status', { apps: ['shop', 'blog'], json: true }],
+    ['status -- -odd', 'status', { apps: ['-odd'] }],
+    ['-d validate --json', 'validate', { debug: true, json: true }],
+    ['-c /srv schema', 'schema', { folder: '/srv' }],
+    ['-c /srv init', 'init', { folder: '/srv' }],
+    ['demo', 'demo', {}],
+  ];
+  for (const [line, verb, options] of right) {
+    test(`takes 'huddle ${line}'`, () => {
+      const invocation = readCommandLine(words(line));
+      assert.ok(invocation.kind === 'run');
+      assert.equal(invocation.command.meta.name, verb);
+      assert.deepEqual(invocation.options, { ...none, ...options });
+    });
+  }
+
+  const asked: readonly (readonly [line: string, kind: string, verb?: string])[] = [
+    ['--help', 'help', 'huddle'],
+    ['-h', 'help', 'huddle'],
+    ['status --help', 'help', 'status'],
+    ['--help status', 'help', 'status'],
+    ['-dh', 'help', 'huddle'],
+    ['--version', 'version'],
+    ['status --version', 'version'],
+    ['validate surplus --help', 'help', 'validate'],
+  ];
+  for (const [line, kind, verb] of asked) {
+    test(`answers 'huddle ${line}' with ${kind}`, () => {
+      const invocation = readCommandLine(words(line));
+      assert.equal(invocation.kind, kind);
+      if (invocation.kind === 'help') assert.equal(invocation.command.meta.name, verb);
+    });
+  }
+
+  const wrong: readonly (readonly [line: string, message: string, hint: string])[] = [
+    ['statsu', 'unknown command statsu', 'Did you mean status?'],
+    ['valid', 'unknown command valid', 'See huddle --help.'],
+    ['validat', 'unknown command validat', 'Did you mean validate?'],
+    ['help', 'unknown command help', 'Did you mean --help?'],
+    ['run', 'unknown command run', 'Leave it out: `huddle -c DIR` runs in the foreground.'],
+    [tmpdir(), `unknown command ${tmpdir()}`, `Did you mean huddle -c ${tmpdir()}?`],
+    ['constructor', 'unknown command constructor', 'See huddle --help.'],
+    ['--jsn', 'unknown option --jsn', 'See huddle --help.'],
+    ['status --jsn', 'unknown option --jsn of huddle status', 'Did you mean --json?'],
+    ['status -json', 'unknown option -j of huddle status', 'Did you mean --json?'],
+    ['status --no-json', 'unknown option --no-json of huddle status', 'Did you mean --json?'],
+    ['status -x', 'unknown option -x of huddle status', 'See huddle status --help.'],
+    ['--watch', 'unknown option --watch', 'It belongs to huddle status.'],
+    ['status --once', 'unknown option --once of huddle status', 'Give it without a command.'],
+    ['--confg /srv', 'unknown option --confg', 'Did you mean --config?'],
+    ['-c', '-c needs a folder', 'Write -c DIR.'],
+    ['--state= status', '--state needs a folder', 'Write --state DIR.'],
+    ['-c -d', '-c needs a folder, but -d follows', 'Write --config=-d if that is its name.'],
+    ['-c /a --config /b', '--config is given twice', 'Give it once.'],
+    ['--json=yes status', '--json takes no value', 'Write --json alone.'],
+    ['validate shop', 'unexpected argument shop of huddle validate', 'See huddle validate --help.'],
+    ['logs -f -n 5 shop', 'huddle logs is not supported yet', 'This version of Huddle does not have it.'],
+    ['completion bash', 'huddle completion is not supported yet', 'This version of Huddle does not have it.'],
+    ['--listen 8080', '--listen is not supported yet', 'This version of Huddle does not have it.'],
+    ['--inspect', '--inspect is not supported yet', 'This version of Huddle does not have it.'],
+  ];
+  for (const [line, message, hint] of wrong) {
+    test(`refuses 'huddle ${line}'`, () => {
+      assert.throws(() => readCommandLine(words(line)), new Misuse(message, hint));
+    });
+  }
+});
+
+function words(line: string): string[] {
+  return line === '' ? [] : line.split(' ');
+}
