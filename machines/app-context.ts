@@ -43,7 +43,11 @@ export interface Attempt {
 }
 
 /** What an operator asked for that is still to come. */
-export type Wish = { readonly type: 'deploy'; readonly revision: string | null } | { readonly type: 'rollback' };
+export type Wish =
+  | { readonly type: 'deploy'; readonly revision: string | null }
+  | { readonly type: 'rollback' }
+  /** While it is still being stopped. */
+  | { readonly type: 'start' };
 
 /** Why the app is ending. */
 export type Leave = 'stop' | 'retire' | 'shutdown' | 'detach';

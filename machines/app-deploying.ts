@@ -35,7 +35,8 @@ export const stopping = appSetup.createStateConfig({
     retire: { actions: ['noteLeave', 'dropTarget'] },
     shutdown: { actions: ['noteLeave', 'dropTarget'] },
     kill: { actions: ['noteLeave', 'dropTarget', 'kill'] },
-    restart: {},
+    start: { guard: 'isStopping', actions: 'noteWish' },
+    restart: [{ guard: 'isStopping', actions: 'noteWish' }, {}],
     config: { actions: 'hold' },
     'program.stuck': [
       { guard: 'isLeavingForGood', target: 'leaving' },
@@ -157,7 +158,8 @@ export const pulling = appSetup.createStateConfig({
     ],
     shutdown: { target: 'leaving', actions: 'noteLeave' },
     kill: { target: 'leaving', actions: 'noteLeave' },
-    restart: {},
+    start: { guard: 'isStopping', actions: 'noteWish' },
+    restart: [{ guard: 'isStopping', actions: 'noteWish' }, {}],
     config: { actions: 'hold' },
   },
 });

@@ -3,6 +3,7 @@ import {
   type AppMoment,
   bootNews,
   clonedNews,
+  configNews,
   fetchInput,
   historyEntry,
   movedNews,
@@ -45,7 +46,11 @@ export const cloning = appSetup.createStateConfig({
             { type: 'tell', params: clonedNews },
           ],
         },
-        onError: { target: '#app.idle', actions: { type: 'noteFailed', params: failureFrom } },
+        onError: [
+          // Started on a tree that nobody could look at, it might be another's: it waits.
+          { guard: 'isProgramDown', target: '#app.waiting', actions: { type: 'noteFailed', params: failureFrom } },
+          { target: '#app.idle', actions: { type: 'noteFailed', params: failureFrom } },
+        ],
       },
     },
     opened: {
@@ -66,6 +71,14 @@ export const cloning = appSetup.createStateConfig({
         { guard: 'isTipUnwanted', target: '#app.idle', actions: 'noteWell' },
         { description: 'new', target: '#app.testing', actions: { type: 'noteCandidate', params: tipOf } },
       ],
+    },
+  },
+  on: {
+    // A program that is down is started when its tree has been looked at, and not before.
+    restart: { guard: 'isProgramDown' },
+    config: {
+      guard: 'isToBeStarted',
+      actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'],
     },
   },
 });
@@ -126,6 +139,8 @@ export const checking = appSetup.createStateConfig({
     },
   },
   on: {
+    'program.accepted': { actions: ['noteLateGood', 'noteContent'] },
+    'program.down': { actions: 'startCurrent' },
     deploy: { target: 'checking', reenter: true, actions: 'noteWish' },
     rollback: { guard: 'hasPrevious', target: 'idle', actions: 'noteWish' },
   },
@@ -192,6 +207,8 @@ export const testing = appSetup.createStateConfig({
     passed: { entry: ['notePassed', 'aimForward'], always: { target: '#app.stopping', description: 'passed' } },
   },
   on: {
+    'program.accepted': { actions: ['noteLateGood', 'noteContent'] },
+    'program.down': { actions: 'startCurrent' },
     deploy: { target: 'checking', actions: ['dropTarget', 'noteWish'] },
     rollback: { guard: 'hasPrevious', target: 'idle', actions: ['dropTarget', 'noteWish'] },
   },

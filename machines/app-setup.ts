@@ -75,8 +75,9 @@ export const appSetup = setup({
     ),
     noteGivenUp: assign(({ context, event }) => {
       if (event.type !== 'program.gaveUp') return {};
-      const { facts, now, config } = context;
-      const isProving = facts.provingUntil !== null && now() <= facts.provingUntil && facts.previous !== null;
+      const { facts, now, config, program } = context;
+      const isGood = program.revision === facts.good && facts.previous !== null;
+      const isProving = isGood && facts.provingUntil !== null && now() <= facts.provingUntil;
       return { condemned: isProving && config.deployment.rollback ? event.failure : null };
     }),
     noteOpened: assign(({ context }, opened: Opened) => {
@@ -104,9 +105,14 @@ export const appSetup = setup({
     noteWell: assign({ trouble: null, failures: 0 }),
     noteContent: assign({ objection: null }),
     noteAccepted: assign(({ context: { target, trouble, failures, objection } }) =>
-      target?.way === 'back' ? { trouble, failures, objection } : { trouble: null, failures: 0, objection: null },
+      target?.way === 'back'
+        ? { trouble, failures, objection, condemned: null }
+        : { trouble: null, failures: 0, objection: null, condemned: null },
     ),
-    noteWish: assign(({ event }) => (event.type === 'deploy' || event.type === 'rollback' ? { wish: event } : {})),
+    noteWish: assign(({ event }) => {
+      if (event.type === 'deploy' || event.type === 'rollback') return { wish: event };
+      return event.type === 'start' || event.type === 'restart' ? { wish: { type: 'start' as const } } : {};
+    }),
     dropWish: assign({ wish: null }),
     pinIfNamed: assign(({ context: { facts, wish } }) => ({
       facts: { ...facts, pinned: facts.pinned || (wish?.type === 'deploy' && wish.revision !== null) },
@@ -197,10 +203,14 @@ export const appSetup = setup({
       target: null,
       attempt: null,
     })),
-    markStarted: assign(({ context }) => ({ facts: { ...context.facts, stopped: false } })),
+    markStarted: assign(({ context }) => ({
+      facts: { ...context.facts, stopped: false },
+      wish: context.wish?.type === 'deploy' ? context.wish : null,
+    })),
     noteLeave: assign(({ context, event }) => ({
       leave: leaveFor(event) ?? context.leave,
       wish: null,
+      condemned: null,
       checkAgain: false,
     })),
 
@@ -218,6 +228,10 @@ export const appSetup = setup({
     start: enqueueActions(({ context: { target, config }, enqueue }) => {
       if (config.application.start === null || target === null) return;
       enqueue.sendTo('program', { type: 'start', revision: target.revision, config });
+    }),
+    startCurrent: enqueueActions(({ context: { facts, config }, enqueue }) => {
+      if (config.application.start === null || facts.current === null) return;
+      enqueue.sendTo('program', { type: 'start', revision: facts.current, config });
     }),
     stop: enqueueActions(({ context, enqueue }) => {
       if (context.program.state !== 'down') enqueue.sendTo('program', { type: 'stop' });
@@ -271,6 +285,7 @@ export const appSetup = setup({
     isLeavingForGood: ({ context }) => context.leave !== null && context.leave !== 'stop',
     isCondemned: ({ context }) => context.condemned !== null,
     wantsRollback: ({ context }) => context.wish?.type === 'rollback' && context.facts.previous !== null,
+    wantsStart: ({ context: { wish } }) => wish?.type === 'start' || wish?.type === 'deploy',
     wantsDeploy: ({ context }) => context.wish?.type === 'deploy',
     wantsCheck: ({ context }) => context.checkAgain && mayCheck(context),
     mayCheck: ({ context }) => mayCheck(context),
@@ -282,6 +297,10 @@ export const appSetup = setup({
       event.type === 'config' && disturbance(context.config, event.config) === 'details',
     isProgramChanged: ({ context, event }) =>
       event.type === 'config' && disturbance(context.config, event.config) === 'program',
+    isToBeStarted: ({ context, event }) =>
+      event.type === 'config' &&
+      context.program.state === 'down' &&
+      ['details', 'program'].includes(disturbance(context.config, event.config)),
     isProgramRemoved: ({ context, event }) =>
       event.type === 'config' && event.config.application.start === null && context.config.application.start !== null,
     isProgramAdded: ({ context, event }) =>

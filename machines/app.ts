@@ -34,7 +34,7 @@ export const appMachine = appSetup.createMachine({
         target: '.cloning',
         actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'],
       },
-      { guard: 'isProgramRemoved', actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'stop'] },
+      { guard: 'isProgramRemoved', actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'stop', 'configure'] },
       {
         guard: 'isProgramAdded',
         target: '.restarting',
@@ -111,6 +111,7 @@ export const appMachine = appSetup.createMachine({
 
     stopped: {
       entry: ['markStopped', 'disarm', { type: 'tell', params: { type: 'stopped' } }],
+      always: { guard: 'wantsStart', target: 'cloning', actions: 'markStarted' },
       on: {
         start: { target: 'cloning', actions: 'markStarted' },
         restart: { target: 'cloning', actions: 'markStarted' },

@@ -22,6 +22,8 @@ type Event = ProcessReport | { type: 'stop' } | { type: 'kill' };
 /** To the program that owns it. */
 export type ProcessNotice =
   | { readonly type: 'process.up'; readonly pid: number; readonly at: number }
+  /** It has exited by itself; what it left behind is being swept. */
+  | { readonly type: 'process.ended' }
   | { readonly type: 'process.stuck'; readonly failure: Failure };
 
 const unfilled = (slot: string) => () => {
@@ -53,6 +55,7 @@ export const processMachine = setup({
       pid: context.pid ?? 0,
       at: context.spawnedAt,
     })),
+    announceEnd: sendParent((): ProcessNotice => ({ type: 'process.ended' })),
     announceStuck: sendParent(({ context }): ProcessNotice => ({
       type: 'process.stuck',
       failure: new Failure('timeout', {
@@ -80,19 +83,25 @@ export const processMachine = setup({
         wanted: {
           on: {
             stop: 'unwanted',
-            kill: 'unwanted',
+            kill: 'condemned',
             'process.spawned': { target: '#process.up', actions: ['noteSpawn', 'announce'] },
           },
         },
         unwanted: {
-          on: { 'process.spawned': { target: '#process.stopping', actions: ['noteSpawn', 'announce'] } },
+          on: {
+            kill: 'condemned',
+            'process.spawned': { target: '#process.stopping', actions: ['noteSpawn', 'announce'] },
+          },
+        },
+        condemned: {
+          on: { 'process.spawned': { target: '#process.sweeping', actions: ['noteSpawn', 'announce'] } },
         },
       },
       on: { 'process.failed': { target: 'gone', actions: 'noteFailure' } },
     },
     up: {
       on: {
-        'process.exited': { target: 'sweeping', actions: 'noteExit' },
+        'process.exited': { target: 'sweeping', actions: ['noteExit', 'announceEnd'] },
         stop: 'stopping',
         kill: 'sweeping',
       },
@@ -109,7 +118,8 @@ export const processMachine = setup({
       initial: 'killing',
       states: {
         killing: { after: { stuckTimeout: 'stuck' } },
-        stuck: { entry: 'announceStuck' },
+        /** Said again, since whoever waits for it may have come later. */
+        stuck: { entry: 'announceStuck', after: { stuckTimeout: { target: 'stuck', reenter: true } } },
       },
     },
     /** The killing itself failed: looked at again every 30 s, and no new start meanwhile. */

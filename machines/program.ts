@@ -223,8 +223,13 @@ export const programMachine = setup({
                     },
                   },
                 },
-                settling: { after: { settle: 'settled' } },
-                settled: { always: { guard: 'isHealthy', target: '#program.instance.serving.up' } },
+                settling: { after: { settle: 'settled' }, on: { 'process.ended': 'ending' } },
+                settled: {
+                  always: { guard: 'isHealthy', target: '#program.instance.serving.up' },
+                  on: { 'process.ended': 'ending' },
+                },
+                /** It has exited, and is not to be accepted for what it left behind. */
+                ending: {},
               },
             },
             up: {
@@ -240,6 +245,8 @@ export const programMachine = setup({
           on: {
             stop: { actions: 'endToStop' },
             kill: { actions: ['endToStop', 'killProcess'] },
+            start: { actions: ['take', 'endToRestart'] },
+            restart: { guard: 'isStartable', actions: ['endToRestart', 'countRestart'] },
             replace: { actions: 'takeConfig' },
             'process.up': { actions: 'noteProcess' },
           },
