@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { Revision } from '../../machines/protocol.ts';
+import { runGit } from './client.ts';
+import { layOutRepository } from './clone.ts';
+import { enter, ready } from './common-folder.ts';
+import type { GitPlace } from './place.ts';
+import { ownFolder, repositoryOf, type GitRepository } from './repository.ts';
+import { runScript } from './script.ts';
+import { listSubmodules } from './submodules.ts';
+
+export interface Candidate {
+  /** Absolute. */
+  readonly directory: string;
+  readonly remove: () => Promise<void>;
+}
+
+/**
+ * Checks a revision out apart from the working copy, to be tested there. It is a small repository of its own that
+ * borrows the working copy's objects: git commands work in it as in a fresh clone, and whatever a test does to it
+ * (commits, tags, config, `git gc`) stays in it. What is left by a crash goes when the working copy is opened.
+ */
+export async function makeCandidate(place: GitPlace, revision: Revision, signal: AbortSignal): Promise<Candidate> {
+  const source = repositoryOf(place, 'making a candidate', signal);
+  await ready(source);
+  const directory = join(
+    ownFolder(source.gitDir),
+    'candidates',
+    `${revision.slice(0, 12)}-${randomUUID().slice(0, 8)}`,
+  );
+  // Cleaning up is not stopped by what stopped the work.
+  const cleaning = { ...source, signal: new AbortController().signal };
+  const remove = async (): Promise<void> => {
+    // Tools make folders read-only (Go's module cache).
+    await runScript(cleaning, 'rm -rf -- "$1" 2>/dev/null || { chmod -R u+rwX -- "$1"; rm -rf -- "$1"; }', [directory]);
+  };
+  try {
+    await populate(source, { ...source, gitDir: join(directory, '.git'), workTree: directory }, revision);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return { directory, remove };
+}
+
+async function populate(source: GitRepository, candidate: GitRepository, revision: Revision): Promise<void> {
+  const { remote } = source.place.repository;
+  const format = revision.length === 40 ? 'sha1' : 'sha256';
+  await layOutRepository(candidate, format, [
+    [`remote.${remote}.url`, source.remote.address],
+    [`remote.${remote}.fetch`, `+refs/heads/*:refs/remotes/${remote}/*`],
+  ]);
+  const argv = ['for-each-ref', '--format=%(objectname) %(refname)', 'refs/heads', 'refs/remotes', 'refs/tags'];
+  const refs = await runGit(source, argv);
+  const script = `
+cd "$1"
+printf '%s/objects\\n' "$2" > objects/info/alternates
+if [ -f "$2/shallow" ]; then cp "$2/shallow" shallow; fi
+printf '%s\\n' "$3" > HEAD
+cat > packed-refs
+`;
+  await runScript(candidate, script, [candidate.gitDir, source.gitDir, revision], refs.stdout);
+  await enter(candidate, new Map(format === 'sha1' ? [] : [['extensions.objectformat', [format]]]));
+  await runGit(candidate, ['read-tree', '--reset', '-u', revision]);
+  if (!source.place.repository.submodules) return;
+  for (const { name, path, revision: inner } of await listSubmodules(candidate, revision)) {
+    const from = { ...source, gitDir: join(source.gitDir, 'modules', name), workTree: join(source.workTree, path) };
+    const workTree = join(candidate.workTree, path);
+    await ready(from);
+    await populate(from, { ...candidate, gitDir: join(workTree, '.git'), workTree }, inner);
+  }
+}

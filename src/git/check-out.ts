@@ -1,0 +1,42 @@
+import type { Pulled, Revision, SavedChanges } from '../../machines/protocol.ts';
+import { DamagedRepository } from './classify.ts';
+import { ready } from './common-folder.ts';
+import { moveTo } from './move.ts';
+import { checkedName } from './names.ts';
+import type { GitPlace } from './place.ts';
+import { markDamaged } from './repair.ts';
+import { repositoryOf } from './repository.ts';
+import { runScript } from './script.ts';
+import { moveWithSubmodules } from './submodules.ts';
+
+export interface Destination {
+  /** A commit that has been fetched. */
+  readonly revision: Revision;
+  readonly branch: string;
+}
+
+/**
+ * Makes the working copy equal to a revision, with HEAD on the branch, and everything on disk before it resolves. Needs
+ * no network. What is in the way is saved first; other untracked files stay. Cut short at any point, it can be begun
+ * again for this or another revision, and takes nothing of its own half-done work for somebody's changes.
+ */
+export async function checkOut(place: GitPlace, to: Destination, signal: AbortSignal): Promise<Pulled> {
+  const repository = repositoryOf(place, 'checking out', signal);
+  checkedName(to.branch, 'branch');
+  await ready(repository);
+  const saved: SavedChanges[] = [];
+  try {
+    if (place.repository.submodules) await moveWithSubmodules(repository, to.revision, to.branch, saved);
+    else await moveTo(repository, to.revision, to.branch, saved, { leave: nothing, enter: nothing });
+  } catch (error) {
+    if (error instanceof DamagedRepository) await markDamaged(repository);
+    throw error;
+  }
+  await runScript(repository, 'sync -f "$1"', [repository.workTree]);
+  const [first] = saved;
+  return {
+    saved: first === undefined ? null : { ref: first.ref, files: saved.reduce((sum, { files }) => sum + files, 0) },
+  };
+}
+
+async function nothing(): Promise<void> {}

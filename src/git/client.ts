@@ -1,0 +1,143 @@
+import type { SimpleGitFactory, SimpleGitOptions } from 'simple-git';
+import { Failure } from '../../machines/failure.ts';
+import { classify } from './classify.ts';
+import { readCredentials, redactor } from './credentials.ts';
+import { environment, gitVariables, hardening } from './environment.ts';
+import { clearStaleLocks } from './locks.ts';
+import { untilEnded } from './ending.ts';
+import { parseRemote } from './remote-url.ts';
+import type { GitRepository } from './repository.ts';
+
+export interface GitOptions {
+  /** It speaks to the remote: credentials go along and `repository.timeout` holds. */
+  readonly network?: boolean;
+  /** Not empty: simple-git closes standard input only after it has written something. */
+  readonly input?: Buffer;
+  /** Another index than the repository's own. */
+  readonly indexFile?: string;
+  /** Files are taken byte for byte, whatever attributes say. */
+  readonly raw?: boolean;
+  /** In no repository at all. */
+  readonly nowhere?: boolean;
+  /** Exit codes that are answers; 0 is always one. */
+  readonly answers?: readonly number[];
+  /** Settings that win over the hardening. */
+  readonly settings?: readonly string[];
+  /** Whether a lock was found in the way once already. */
+  readonly again?: boolean;
+}
+
+export interface GitAnswer {
+  readonly code: number;
+  /** File names are bytes, so output is too. */
+  readonly stdout: Buffer;
+  /** Free of secrets. */
+  readonly stderr: string;
+}
+
+/**
+ * Runs one git command; every git command of Huddle goes through here. It settles only when git and everything that
+ * git has started (ssh, remote helpers) is gone, also after a time-out or an abort. Fails with what git's words mean;
+ * the words themselves are in the deploy log by then.
+ */
+export async function runGit(
+  repository: GitRepository,
+  argv: readonly string[],
+  options: GitOptions = {},
+): Promise<GitAnswer> {
+  const { place, signal, doing, remote } = repository;
+  signal.throwIfAborted();
+  if (options.input?.length === 0) throw new Error('git would wait for its input');
+  const network = options.network === true;
+  const isOwn = remote.origin === parseRemote(place.repository.remotePath).origin;
+  const credentials = network && isOwn ? await readCredentials(place) : null;
+  const strike = redactor(place, credentials);
+  const env = environment(repository, { ...options, credentials });
+  const started = start(repository, [...hardening(place), ...(options.settings ?? []), ...argv], env, options);
+  const result = await untilEnded(started, {
+    place,
+    signal,
+    seconds: network ? place.repository.timeout : null,
+    timedOut: (seconds) =>
+      new Failure('timeout', {
+        doing,
+        subject: remote.address,
+        reason: `no end after ${seconds} s`,
+        hint: 'Check the network, or raise repository.timeout.',
+      }),
+  });
+  const stderr = strike(result.stderr.toString());
+  if (result.exitCode === 0 || options.answers?.includes(result.exitCode) === true)
+    return { code: result.exitCode, stdout: result.stdout, stderr };
+  if (options.again !== true && /\.lock': File exists/.test(stderr) && (await clearStaleLocks(repository)))
+    return runGit(repository, argv, { ...options, again: true });
+  place.log(`git ${argv[0]} ended with ${result.exitCode}\n${stderr}`);
+  const { executable } = place.repository;
+  throw classify({ doing, subject: remote.address, stderr, exitCode: result.exitCode, executable });
+}
+
+interface Ended {
+  readonly exitCode: number;
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+}
+
+async function start(
+  repository: GitRepository,
+  argv: readonly string[],
+  env: Record<string, string>,
+  { input }: GitOptions,
+): Promise<Ended> {
+  const { place } = repository;
+  const [binary = 'git', ...rest] = [...place.runAs, place.repository.executable, ...argv];
+  const { promise, resolve } = Promise.withResolvers<Ended>();
+  const simpleGit = await loadSimpleGit();
+  const git = simpleGit({
+    ...fixedOptions,
+    binary,
+    ...(input === undefined ? {} : { input: () => input }),
+    errors: (_, { exitCode, stdOut, stdErr }) => {
+      resolve({ exitCode, stdout: Buffer.concat(stdOut), stderr: Buffer.concat(stdErr) });
+      return undefined;
+    },
+  });
+  git.env(env);
+  git.outputHandler((_, stdout) => {
+    // simple-git keeps a command that prints nothing waiting for 50 ms more; an empty chunk is output enough.
+    setImmediate(() => stdout.emit('data', Buffer.alloc(0)));
+  });
+  await git.raw(rest);
+  return promise;
+}
+
+const fixedOptions: Partial<SimpleGitOptions> = {
+  // Never a folder that git could take for something: where it works, its environment says.
+  baseDir: '/',
+  maxConcurrentProcesses: 8,
+  // A helper that stays behind (ssh's ControlPersist) holds git's output open for ever.
+  completion: { onClose: true, onExit: 1000 },
+  allowEnvironment: gitVariables,
+  // simple-git guards against options from outside; these here are Huddle's own, and make git safer.
+  unsafe: {
+    allowUnsafeCustomBinary: true,
+    allowUnsafeHooksPath: true,
+    allowUnsafeFsMonitor: true,
+    allowUnsafeSshCommand: true,
+    allowUnsafeAskPass: true,
+  },
+};
+
+let loaded: Promise<{ readonly simpleGit: SimpleGitFactory }> | undefined;
+
+/** simple-git prints whole environments, passwords included, where DEBUG is set while it loads. */
+async function loadSimpleGit(): Promise<SimpleGitFactory> {
+  if (loaded === undefined) {
+    const debug = process.env['DEBUG'];
+    delete process.env['DEBUG'];
+    loaded = import('simple-git');
+    await loaded.finally(() => {
+      if (debug !== undefined) process.env['DEBUG'] = debug;
+    });
+  }
+  return (await loaded).simpleGit;
+}

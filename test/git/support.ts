@@ -1,0 +1,154 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Repository } from '../../machines/config.ts';
+import type { GitPlace } from '../../src/git/place.ts';
+
+/** Plain git, as a person at the keyboard uses it, with no config but the repository's. */
+export function git(folder: string, ...argv: string[]): string {
+  return execFileSync('git', argv, { cwd: folder, encoding: 'utf8', env: byHand, stdio: 'pipe' }).trimEnd();
+}
+
+/** The environment of plain git in tests. */
+export const byHand: Record<string, string> = {
+  PATH: process.env['PATH'] ?? '',
+  HOME: '/nonexistent',
+  LC_ALL: 'C',
+  GIT_AUTHOR_NAME: 'Ada',
+  GIT_AUTHOR_EMAIL: 'ada@example.org',
+  GIT_COMMITTER_NAME: 'Ada',
+  GIT_COMMITTER_EMAIL: 'ada@example.org',
+  GIT_CONFIG_NOSYSTEM: '1',
+  // Tests lay submodules out by path.
+  GIT_ALLOW_PROTOCOL: 'file:http:ssh:ext',
+};
+
+export interface Scene {
+  readonly folder: string;
+  /** A bare repository, branch main. */
+  readonly remote: string;
+  /** Where the app's working copy is to be. */
+  readonly local: string;
+  /** What the deploy log was told. */
+  readonly logged: string[];
+  readonly place: (repository?: Partial<Repository>, place?: Partial<GitPlace>) => GitPlace;
+  /** Commits files to a branch of the remote (null removes one) and answers the revision. */
+  readonly push: (
+    files?: Record<string, string | null>,
+    options?: { branch?: string; force?: boolean },
+  ) => Promise<string>;
+  /** A clone that pushes into the remote. */
+  readonly author: string;
+}
+
+const scenes: string[] = [];
+after(async () => {
+  for (const folder of scenes) await rm(folder, { recursive: true, force: true });
+});
+
+/** A remote with no commit yet, and a place for an app, in a folder of the test's own. */
+export async function scene(): Promise<Scene> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'huddle-git-')));
+  scenes.push(folder);
+  const remote = join(folder, 'remote.git');
+  const author = join(folder, 'author');
+  const local = join(folder, 'local');
+  const home = join(folder, 'home');
+  const emptyFolder = join(folder, 'empty');
+  for (const path of [home, emptyFolder]) await mkdir(path);
+  git(folder, 'init', '--quiet', '--bare', '--initial-branch=main', remote);
+  git(folder, 'init', '--quiet', '--initial-branch=main', author);
+  git(author, 'remote', 'add', 'origin', remote);
+  const logged: string[] = [];
+  return {
+    folder,
+    remote,
+    local,
+    logged,
+    author,
+    place: (repository = {}, place = {}) => ({
+      name: 'shop',
+      repository: {
+        remotePath: remote,
+        localPath: local,
+        branch: 'main',
+        remote: 'origin',
+        executable: 'git',
+        depth: null,
+        submodules: false,
+        timeout: 30,
+        sshKey: null,
+        knownHosts: null,
+        username: null,
+        passwordFile: null,
+        ...repository,
+      },
+      runAs: [],
+      environment: { HOME: home },
+      mark: `test:${folder}`,
+      endMarked,
+      log: (text) => logged.push(text),
+      emptyFolder,
+      ...place,
+    }),
+    push: async (files = { 'file.txt': `${Math.random()}\n` }, { branch = 'main', force = false } = {}) => {
+      for (const [name, text] of Object.entries(files)) {
+        const path = join(author, name);
+        if (text === null) git(author, 'rm', '-rqf', '--', name);
+        else await mkdir(dirname(path), { recursive: true }).then(() => writeFile(path, text));
+        if (text !== null) git(author, 'add', '-f', '--', name);
+      }
+      git(author, 'commit', '--quiet', '--allow-empty', '--message', `Change ${Object.keys(files).join(', ')}`);
+      git(author, 'push', '--quiet', ...(force ? ['--force'] : []), 'origin', `HEAD:refs/heads/${branch}`);
+      return git(author, 'rev-parse', 'HEAD');
+    },
+  };
+}
+
+/** Never aborts. */
+export const patience = new AbortController().signal;
+
+/** The process ids of all that carry a mark. */
+export async function marked(mark: string): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found: number[] = [];
+  for (const pid of pids) {
+    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+    if (environment.split('\0').includes(`HUDDLE_MARK=${mark}`) && (await isAlive(pid))) found.push(pid);
+  }
+  return found;
+}
+
+async function isAlive(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return stat !== '' && !/\) [ZX] /.test(stat);
+}
+
+async function endMarked(mark: string): Promise<void> {
+  for (;;) {
+    const pids = await marked(mark);
+    if (pids.length === 0) return;
+    for (const pid of pids) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // Gone by itself.
+      }
+    }
+    await pause(5);
+  }
+}
+
+/** Everything below a folder, but for what git keeps: path to text (links to `-> target`). */
+export async function tree(folder: string): Promise<Record<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile() && !`${entry.parentPath}/${entry.name}`.includes('/.git'));
+  const texts = files.map(async (entry): Promise<[string, string]> => {
+    const path = join(entry.parentPath, entry.name);
+    return [path.slice(folder.length + 1), await readFile(path, 'utf8')];
+  });
+  return Object.fromEntries((await Promise.all(texts)).toSorted(([one], [other]) => (one < other ? -1 : 1)));
+}
