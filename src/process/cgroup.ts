@@ -18,7 +18,7 @@ import { errorCode } from '../ledger/paths.ts';
 let delegated: string | null | undefined;
 
 /** The folder of Huddle's own cgroup (version 2), when it may make others in it; asked once. */
-export function delegatedCgroup(): string | null {
+function delegatedCgroup(): string | null {
   delegated ??= findDelegated();
   return delegated;
 }

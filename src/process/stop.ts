@@ -1,5 +1,5 @@
 import { asFailure, Failure } from '../../machines/failure.ts';
-import { type CommandInput, inWords, runCommand } from './command.ts';
+import { type CommandInput, inWords, nameOf, runCommand } from './command.ts';
 import { gone, pauseBefore } from './end.ts';
 import { type Identity, isAlive, sendSignal } from './identity.ts';
 import { readTableSoon } from './proc.ts';
@@ -27,22 +27,26 @@ export async function endGently(tree: Tree, request: StopRequest, abort: AbortSi
   const asked = new Set<string>();
   const ask = (members: readonly Identity[], signal: string | null): void => {
     for (const member of members) {
-      asked.add(nameOf(member));
+      asked.add(keyOf(member));
       if (signal !== null) sendSignal(member, signal);
     }
   };
   const found = membersOf(tree, await readTableSoon());
   ask(found, found.length > 0 && (await heeds(request, abort)) ? null : request.signal);
+  const seen = new Set<string>();
   for (let look = 0; ; look++) {
     const members = membersOf(tree, await readTableSoon());
     if (members.length === 0) break;
-    if (!members.some((member) => asked.has(nameOf(member)))) ask(members, request.signal);
+    // Not at first sight: a shell's child that has only just been forked would lose the signal.
+    const isLeft = members.every((member) => !asked.has(keyOf(member)) && seen.has(keyOf(member)));
+    if (isLeft) ask(members, request.signal);
+    for (const member of members) seen.add(keyOf(member));
     await pauseBefore(look, abort, isAlive(tree.root) ? tree.reaped : null);
   }
   await gone(tree, abort);
 }
 
-function nameOf({ pid, startTime }: Identity): string {
+function keyOf({ pid, startTime }: Identity): string {
   return `${pid}:${startTime}`;
 }
 
@@ -54,7 +58,7 @@ async function heeds({ command, warn }: StopRequest, signal: AbortSignal): Promi
     const { exit } = await runCommand({ ...command, doing, timeout: null, signal, sweep: true });
     if (exit.code === 0) return true;
     const hint = 'The stop signal was sent instead; correct application.stop command.';
-    warn(new Failure('script-failed', { doing, subject: String(command.command), reason: inWords(exit), hint }));
+    warn(new Failure('script-failed', { doing, subject: nameOf(command.command), reason: inWords(exit), hint }));
   } catch (thrown) {
     signal.throwIfAborted();
     warn(asFailure(thrown));

@@ -1,5 +1,5 @@
 import { cgroupMembers, cgroupOf } from './cgroup.ts';
-import { bootId, type Identity, identityOf, isAlive } from './identity.ts';
+import { type Identity, identityOf, isAlive } from './identity.ts';
 import { holdsForWriting, isReadable, type ProcessEntry, readEntry, readMark, readTable } from './proc.ts';
 
 /** What a tree is known by; the ledger keeps this much of it. */
@@ -33,12 +33,11 @@ export function treeOf(root: Root, log: string | null, reaped: Promise<unknown> 
 }
 
 /**
- * Every process of the tree that is alive: of its cgroup, its session (and so its group), who carries its mark, who could write
- * to its log (and carries no other mark), what descends from any of these, and who did when it was last looked at.
- * Never Huddle itself, nor what Huddle runs under.
+ * Every process of the tree that is alive: of its cgroup, its session (and so its group), who carries its mark, who
+ * could write to its log (and carries no other mark), what descends from any of these, and who did when it was last
+ * looked at. Never Huddle itself, nor what Huddle runs under.
  */
 export function membersOf(tree: Tree, table: readonly ProcessEntry[] = readTable(tree.root.startTime)): Identity[] {
-  if (tree.root.bootId !== bootId) return [];
   const inside = cgroupMembers(tree.cgroup);
   const young = table.filter(({ startTime }) => startTime >= tree.root.startTime); // Nothing of it is older than its root.
   const patience = { left: 4 };

@@ -58,7 +58,7 @@ function context(signal: AbortSignal, directory = tmpdir()): ProbeContext {
   return { directory, environment, runAs: runAs(null), mark, log: null, signal };
 }
 
-function look(kind: Probe, { timeout = 5, signal = new AbortController().signal, directory = tmpdir() } = {}) {
+function look(kind: Probe, { timeout = 60, signal = new AbortController().signal, directory = tmpdir() } = {}) {
   return probe({ period: 60, timeout, failures: 3, probe: kind }, context(signal, directory));
 }
 

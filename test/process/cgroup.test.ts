@@ -37,11 +37,12 @@ async function runIn(cgroup: string, script: string, t: TestContext): Promise<un
   const source = (file: string) => import.meta.resolve(`../../src/process/${file}.ts`);
   const module = `
     import { Workshop, until, exitOf, never } from '${import.meta.resolve('./workshop.ts')}';
-    import { delegatedCgroup, cgroupMembers } from '${source('cgroup')}';
+    import { cgroupMembers } from '${source('cgroup')}';
     import { membersOf } from '${source('tree')}';
     import { endByForce } from '${source('end')}';
     import { endGently } from '${source('stop')}';
     import { existsSync } from 'node:fs';
+    import { dirname } from 'node:path';
     const done = [];
     const workshop = new Workshop({ after: (end) => done.push(end) });
     try { ${script} } finally { for (const end of done) await end(); }`;
@@ -71,7 +72,7 @@ suite('In a delegated cgroup', () => {
         cgroup,
         `const { alive } = await workshop.startFixture('hidden.sh', 1);
         const [daemon] = workshop.pids();
-        const before = { delegated: delegatedCgroup(), inside: cgroupMembers(alive.cgroup).has(daemon),
+        const before = { delegated: dirname(alive.cgroup), inside: cgroupMembers(alive.cgroup).has(daemon),
           known: membersOf({ ...alive, cgroup: null, known: new Map() }).some(({ pid }) => pid === daemon) };
         ${end};
         console.log(JSON.stringify({ ...before, living: workshop.living(), left: existsSync(alive.cgroup) }));`,

@@ -47,6 +47,14 @@ suite('Stopping gently ends', () => {
     assert.match(workshop.output(), /tidy/);
   });
 
+  test('what a program leaves behind when it has heeded the signal', async (t) => {
+    const workshop = new Workshop(t);
+    const { alive } = await workshop.startFixture('parting.sh', 1);
+    await endGently(alive, term, never);
+    assert.equal(workshop.pids().length, 2);
+    assert.deepEqual(workshop.living(), []);
+  });
+
   test('with the configured signal', async (t) => {
     const workshop = new Workshop(t);
     const started = await workshop.startFixture('plain.sh', 1);
@@ -153,6 +161,15 @@ suite('The sweep after a crash ends', () => {
     assert.deepEqual(membersOf(alive), []);
   });
 
+  test('nothing before the exit has been reported, though the dead are seen earlier', async (t) => {
+    const workshop = new Workshop(t);
+    const started = await workshop.startFixture('plain.sh', 1);
+    process.kill(started.alive.root.pid, 'SIGKILL');
+    while (isAlive(started.alive.root)); // In this turn: Node cannot have been told yet.
+    await endByForce(started.alive, never);
+    assert.equal(started.reports.at(-1)?.type, 'process.exited');
+  });
+
   test('nothing, at once, when nothing is left', async (t) => {
     const workshop = new Workshop(t);
     const started = workshop.start({ start: ['true'] });
@@ -163,6 +180,20 @@ suite('The sweep after a crash ends', () => {
       process.nextTick(() => setImmediate(resolve));
     });
     assert.ok(isDone);
+  });
+});
+
+suite('A look at the processes', () => {
+  test('fails, rather than finding none, when Huddle has no file descriptors left', () => {
+    const module = `
+      import { openSync } from 'node:fs';
+      import { readTable } from '${import.meta.resolve('../../src/process/proc.ts')}';
+      readTable();
+      try { for (;;) openSync('/dev/null'); } catch {}
+      try { readTable(); } catch ({ code }) { process.exitCode = code === 'EMFILE' ? 0 : 1; process.exit(); }
+      process.exit(2);`;
+    const argv = ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, module];
+    assert.equal(spawnSync('/bin/sh', argv).status, 0);
   });
 });
 
