@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure, oneLine } from '../../machines/failure.ts';
-import type { ControlClient } from '../control/client.ts';
+import type { ControlClient, ControlEvent } from '../control/client.ts';
 import type { AppStatus } from '../control/status.ts';
 import { chosen } from './chosen.ts';
 import type { Options } from './options.ts';
@@ -29,22 +29,35 @@ export async function watch(client: ControlClient, options: Options): Promise<ne
   const view = options.json ? lineView(JSON.stringify) : process.stdout.isTTY ? screenView() : lineView(statedLine);
   const wanted = (name: string): boolean => options.apps.length === 0 || options.apps.includes(name);
   const { signal } = new AbortController();
-  for (let first = true; ;) {
+  for (let checked = false; ;) {
     try {
-      const apps = await client.apps();
-      view.reset(first ? chosen(apps, options.apps) : apps.filter(({ name }) => wanted(name)));
-      first = false;
-      await client.events(({ type, data }) => {
-        const app = data as AppStatus;
-        if (type === 'app' && wanted(app.name)) view.put(app);
-        if (type === 'removed' && wanted(app.name)) view.remove(app.name);
-      }, signal);
+      if (!checked) chosen(await client.apps(), options.apps);
+      checked = true;
+      await client.events(follower(view, wanted), signal);
     } catch (error) {
       if (!(error instanceof Failure && error.code === 'not-running')) throw error;
       view.absent(error.reason);
     }
     await sleep(retry);
   }
+}
+
+/** Follows one event stream: what comes before `ready` is everything that there is, then come changes. */
+function follower(view: View, wanted: (name: string) => boolean): (event: ControlEvent) => void {
+  const all: AppStatus[] = [];
+  let ready = false;
+  return ({ type, data }) => {
+    const app = data as AppStatus;
+    if (type === 'ready') {
+      ready = true;
+      view.reset(all);
+    }
+    if (type === 'app' && wanted(app.name)) {
+      if (ready) view.put(app);
+      else all.push(app);
+    }
+    if (type === 'removed' && wanted(app.name)) view.remove(app.name);
+  };
 }
 
 function statedLine(app: AppStatus): string {

@@ -9,7 +9,7 @@ const defaultHeartbeat = 15_000;
 
 /** The event streams of all clients. */
 export interface Feed {
-  /** Makes this response an event stream: the state of every app first, then each change. */
+  /** Makes this response an event stream: the state of every app first, closed by `ready`, then each change. */
   add(response: ServerResponse): void;
   /** Ends all streams. */
   close(): void;
@@ -91,7 +91,7 @@ export function openFeed(source: Source, heartbeat = defaultHeartbeat): Feed {
         if (clients.delete(response) && clients.size === 0) sleep();
       });
       response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-      response.write(`: Huddle\n\n${[...known.values()].join('')}`);
+      response.write(`${[...known.values()].join('')}${frameOf('ready', {})}`);
     },
     close() {
       for (const client of clients) client.end();

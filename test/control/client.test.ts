@@ -72,11 +72,12 @@ suite('The control client', () => {
     const seen: ControlEvent[] = [];
     await controlClient(path, '/srv').events((event) => {
       seen.push(event);
-      if (seen.length === 1) source.deployed('größe', historyEntry());
-      else void control.close();
+      if (event.type === 'ready') source.deployed('größe', historyEntry());
+      if (event.type === 'deployment') void control.close();
     }, new AbortController().signal);
     assert.deepEqual(seen, [
       { type: 'app', data: source.app('größe') },
+      { type: 'ready', data: {} },
       { type: 'deployment', data: { name: 'größe', ...historyEntry() } },
     ]);
   });

@@ -142,6 +142,16 @@ suite('Events', () => {
     ]);
   });
 
+  test('say when everything that there is has been told', async (t) => {
+    const { path, source } = await served(t, appStatus('shop'), appStatus('blog'));
+    const events = await listen(t, path);
+    await events.until(2);
+    source.put(appStatus('shop', { state: 'checking' }));
+    await events.until(3);
+    const types = [...events.text().matchAll(/^event: (\w+)$/gm)].map(([, type]) => type);
+    assert.deepEqual(types, ['app', 'app', 'ready', 'app']);
+  });
+
   test('of one tick are one, and what has not changed is not told', async (t) => {
     const { path, source } = await served(t, appStatus('shop'));
     const events = await listen(t, path);
@@ -287,7 +297,7 @@ async function listen(t: TestContext, path: string) {
     rest = frames.pop() ?? '';
     for (const frame of frames) {
       const [, event, data] = /^event: (\w+)\ndata: (.*)$/.exec(frame) ?? [];
-      if (event && data) seen.push([event, JSON.parse(data)]);
+      if (event && event !== 'ready' && data) seen.push([event, JSON.parse(data)]);
     }
   });
   return { response, seen, text: () => text, until: (count: number) => poll(() => seen.length >= count) };
