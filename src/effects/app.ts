@@ -13,8 +13,8 @@ import type {
 } from '../../machines/protocol.ts';
 import type { Desk, Office } from './desk.ts';
 import { makeCandidate } from '../git/candidate.ts';
-import { askRemote, fetchRevision } from '../git/remote.ts';
-import { checkOut } from '../git/work-tree.ts';
+import { askRemote, fetchRevision } from '../git/ask.ts';
+import { checkOut } from '../git/check-out.ts';
 import { openWorkingCopy } from '../git/working-copy.ts';
 import { commandEnvironment } from '../process/environment.ts';
 import { askRemoteTest, runTest } from '../process/gate.ts';

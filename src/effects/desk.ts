@@ -5,7 +5,6 @@ import { type AppLedger, openAppLedger } from '../ledger/app-ledger.ts';
 import type { AppPaths, StatePaths } from '../ledger/paths.ts';
 import { deployLog, type DeployLog } from '../logs/open.ts';
 import { endMarked } from '../process/end.ts';
-import { baseEnvironment } from '../process/environment.ts';
 import { appPrefix, folderMark, newMark } from '../process/mark.ts';
 import { runAs } from '../process/user.ts';
 import type { Turns } from './turns.ts';
@@ -81,7 +80,7 @@ export function openDesk(name: string, office: Office): Desk {
           name,
           repository: config.repository,
           runAs: as.prefix,
-          environment: baseEnvironment(as),
+          environment: as.environment,
           mark: desk.mark(),
           endMarked: (mark) => endMarked(mark),
           log: (text) => (log ??= openPart(paths.deployLog, what, config, warn)).write(text),
