@@ -27,7 +27,7 @@ export async function checkOut(place: GitPlace, to: Destination, signal: AbortSi
   const saved: SavedChanges[] = [];
   try {
     if (place.repository.submodules) await moveWithSubmodules(repository, to.revision, to.branch, saved);
-    else await moveTo(repository, to.revision, to.branch, saved, { leave: nothing, enter: nothing });
+    else await moveTo(repository, to.revision, to.branch, saved, null);
   } catch (error) {
     if (error instanceof DamagedRepository) await markDamaged(repository);
     throw error;
@@ -38,5 +38,3 @@ export async function checkOut(place: GitPlace, to: Destination, signal: AbortSi
     saved: first === undefined ? null : { ref: first.ref, files: saved.reduce((sum, { files }) => sum + files, 0) },
   };
 }
-
-async function nothing(): Promise<void> {}

@@ -13,7 +13,7 @@ import { deployedRef, previousRef, pullingRef, type GitRepository } from './repo
 import { save, saveCommits } from './saved.ts';
 import { runScript } from './script.ts';
 
-/** What a repository with submodules does besides; nothing for one without. */
+/** What a repository with submodules does besides. */
 export interface Steps {
   /** Before the files move: takes submodules away that the target does not have. Gets target to index. */
   readonly leave: (index: Changes) => Promise<void>;
@@ -30,17 +30,44 @@ export async function moveTo(
   revision: Revision,
   branch: string | null,
   saved: SavedChanges[],
-  steps: Steps,
+  steps: Steps | null,
 ): Promise<void> {
   const head = (await readHead(repository)) ?? { branch, revision: null };
   await endOperations(repository);
   await keepCommits(repository, revision, branch, head);
-  await replaceFiles(repository, revision, saved, async (index) => {
-    await runGit(repository, ['update-ref', pullingRef, revision]);
-    await steps.leave(index);
-  });
-  await steps.enter();
+  if (steps !== null || !(await moveUntouched(repository, revision, head.revision))) {
+    await replaceFiles(repository, revision, saved, async (index) => {
+      await runGit(repository, ['update-ref', pullingRef, revision]);
+      await steps?.leave(index);
+    });
+    await steps?.enter();
+  }
   await arrive(repository, revision, branch, head);
+}
+
+// What follows is synced all at once when everything is in place.
+const unsynced = { settings: ['-c', 'core.fsync=none'] };
+
+/**
+ * The short way, for the usual case: nothing was changed by hand and nothing is in the way, which git itself makes sure
+ * of before it touches a file. The program is stopped meanwhile, so each process counts. Answers whether it was gone.
+ */
+async function moveUntouched(repository: GitRepository, revision: Revision, head: Revision | null): Promise<boolean> {
+  if (head === null || (await readRef(repository, pullingRef)) !== null) return false;
+  try {
+    const [hidden, edited, staged] = await Promise.all([
+      findHidden(repository),
+      indexToDisk(repository),
+      treeToIndex(repository, head),
+      runGit(repository, ['update-ref', pullingRef, revision], unsynced),
+    ]);
+    if (hidden.assumed.length + hidden.skipped.length + edited.size + staged.size > 0) return false;
+  } catch (error) {
+    if (error instanceof DamagedRepository) return false;
+    throw error;
+  }
+  const argv = ['read-tree', '-m', '-u', head, revision];
+  return (await runGit(repository, argv, { ...unsynced, answers: [1, 128] })).code === 0;
 }
 
 /** Makes the files (and the index) equal to a tree, refs untouched; what is in the way is saved first. */
@@ -55,7 +82,7 @@ export async function replaceFiles(
   if (inTheWay.files.length + inTheWay.staged.length > 0) saved.push(await save(repository, inTheWay));
   await before(sight.target.index);
   await clear(repository, inTheWay, leftovers(sight));
-  await runGit(repository, ['read-tree', '--reset', '-u', tree]);
+  await runGit(repository, ['read-tree', '--reset', '-u', tree], unsynced);
 }
 
 /** The tree without files, written where it is not there yet. */
@@ -92,11 +119,18 @@ async function indexOfInterrupted(repository: GitRepository): Promise<TreeIndex 
   return indexOf(repository, revision, 'interrupted');
 }
 
-async function unhide(repository: GitRepository): Promise<void> {
+/** What git is told not to look at. */
+async function findHidden(repository: GitRepository): Promise<{ assumed: Path[]; skipped: Path[] }> {
   const { stdout } = await runGit(repository, ['ls-files', '-v', '-z']);
   const entries = paths(stdout).map((line) => ({ tag: line.charAt(0), path: line.slice(2) }));
-  const assumed = entries.filter(({ tag }) => tag !== tag.toUpperCase()).map(({ path }) => path);
-  const skipped = entries.filter(({ tag }) => tag.toUpperCase() === 'S').map(({ path }) => path);
+  return {
+    assumed: entries.filter(({ tag }) => tag !== tag.toUpperCase()).map(({ path }) => path),
+    skipped: entries.filter(({ tag }) => tag.toUpperCase() === 'S').map(({ path }) => path),
+  };
+}
+
+async function unhide(repository: GitRepository): Promise<void> {
+  const { assumed, skipped } = await findHidden(repository);
   for (const [option, hidden] of [
     ['--no-assume-unchanged', assumed],
     ['--no-skip-worktree', skipped],
@@ -186,7 +220,7 @@ async function arrive(repository: GitRepository, revision: Revision, branch: str
   else lines.push(`update refs/heads/${branch} ${revision}`);
   if (branch !== null && head.branch !== branch)
     await runGit(repository, ['symbolic-ref', 'HEAD', `refs/heads/${branch}`]);
-  await runGit(repository, ['update-ref', '--stdin'], { input: Buffer.from(`${lines.join('\n')}\n`) });
+  await runGit(repository, ['update-ref', '--stdin'], { ...unsynced, input: Buffer.from(`${lines.join('\n')}\n`) });
   const files = await readdir(repository.gitDir);
   const over = operationFiles.filter((name) => files.includes(name));
   if (over.length > 0) await runScript(repository, 'cd "$1"; shift; rm -rf -- "$@"', [repository.gitDir, ...over]);
