@@ -140,7 +140,10 @@ export const checking = appSetup.createStateConfig({
   },
   on: {
     'program.accepted': { actions: ['noteLateGood', 'noteContent'] },
-    'program.down': { actions: 'startCurrent' },
+    'program.down': [
+      { guard: 'isLeftBehind', target: 'pulling', actions: ['aimGood', 'noteCheck'] },
+      { actions: 'startCurrent' },
+    ],
     deploy: { target: 'checking', reenter: true, actions: 'noteWish' },
     rollback: { guard: 'hasPrevious', target: 'idle', actions: 'noteWish' },
   },
@@ -208,7 +211,10 @@ export const testing = appSetup.createStateConfig({
   },
   on: {
     'program.accepted': { actions: ['noteLateGood', 'noteContent'] },
-    'program.down': { actions: 'startCurrent' },
+    'program.down': [
+      { guard: 'isLeftBehind', target: 'pulling', actions: ['aimGood', 'noteCheck'] },
+      { actions: 'startCurrent' },
+    ],
     deploy: { target: 'checking', actions: ['dropTarget', 'noteWish'] },
     rollback: { guard: 'hasPrevious', target: 'idle', actions: ['dropTarget', 'noteWish'] },
   },

@@ -84,7 +84,10 @@ export const appSetup = setup({
       const facts = { ...context.facts, branch: opened.branch };
       const isFresh = opened.head === null;
       const none = { good: null, previous: null, current: null, pulling: null, provingUntil: null };
-      return { opened, facts: isFresh ? { ...facts, ...none } : facts };
+      if (isFresh) return { opened, facts: { ...facts, ...none } };
+      // What is in place was never accepted, and does not run: it counts for nothing.
+      const isIdle = facts.good === null && context.program.state === 'down';
+      return { opened, facts: isIdle ? { ...facts, current: null } : facts };
     }),
     noteAsked: assign((_scene, asked: Asked) => ({ asked })),
     noteCandidate: assign(({ context }, revision: Revision) => ({
@@ -189,11 +192,10 @@ export const appSetup = setup({
     }),
     /** A revision that was kept without having been accepted has settled after all. */
     noteLateGood: assign(({ context }) => {
-      const { facts, config, now } = context;
-      if (facts.current === null) return {};
-      return {
-        facts: { ...facts, ...acceptance(facts, facts.current, 'forward', now() + config.deployment.proving * 1000) },
-      };
+      const { facts, config, now, program } = context;
+      if (program.revision === null) return {};
+      const provingUntil = now() + config.deployment.proving * 1000;
+      return { facts: { ...facts, ...acceptance(facts, program.revision, 'forward', provingUntil) } };
     }),
     pause: assign(({ context }) => ({ facts: { ...context.facts, paused: true }, nextCheck: null })),
     resume: assign(({ context }) => ({ facts: { ...context.facts, paused: false, pinned: false } })),
@@ -252,6 +254,11 @@ export const appSetup = setup({
     isGoodInPlace: ({ context: { facts, opened, program } }) =>
       program.state === 'down' && facts.good !== null && opened?.head === facts.good && facts.pulling === null,
     isGoodElsewhere: ({ context: { facts, program } }) => program.state === 'down' && facts.good !== null,
+    /** What could not be stopped when it was to be left, and has ended since. */
+    isLeftBehind: ({ context: { facts, config } }) =>
+      config.application.start !== null &&
+      facts.good !== null &&
+      facts.rejected.some(({ revision }) => revision === facts.current),
     isTipUnknown: ({ context }) => context.opened?.tip === null,
     isTipInPlace: ({ context: { opened, facts, program } }) =>
       program.state !== 'down' && opened?.tip === facts.current && opened?.head === facts.current,

@@ -101,7 +101,11 @@ export const appMachine = appSetup.createMachine({
           actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'],
         },
         'program.accepted': { actions: ['noteLateGood', 'noteContent'] },
-        'program.down': [{ guard: 'hasNoProgram' }, { target: 'restarting', actions: 'aimCurrent' }],
+        'program.down': [
+          { guard: 'hasNoProgram' },
+          { guard: 'isLeftBehind', target: 'pulling', actions: 'aimGood' },
+          { target: 'restarting', actions: 'aimCurrent' },
+        ],
       },
     },
 
