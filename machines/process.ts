@@ -9,7 +9,8 @@ import type { Exit, ProcessInput, ProcessOutput, ProcessReport, TreeInput } from
  * when this machine is done: after an exit the leftovers are swept, after a stop that is not heeded they are killed.
  */
 
-interface Context extends ProcessInput {
+/** What a process's machine knows. */
+export interface ProcessContext extends ProcessInput {
   pid: number | null;
   spawnedAt: number;
   exitedAt: number;
@@ -17,7 +18,7 @@ interface Context extends ProcessInput {
   failure: Failure | null;
 }
 
-type Event = ProcessReport | { type: 'stop' } | { type: 'kill' };
+export type ProcessEvent = ProcessReport | { type: 'stop' } | { type: 'kill' };
 
 /** To the program that owns it. */
 export type ProcessNotice =
@@ -32,15 +33,15 @@ const unfilled = (slot: string) => () => {
 
 export const processMachine = setup({
   types: {
-    context: {} as Context,
-    events: {} as Event,
+    context: {} as ProcessContext,
+    events: {} as ProcessEvent,
     input: {} as ProcessInput,
     output: {} as ProcessOutput,
     tags: {} as 'ending',
   },
   actors: {
     /** Spawns the process, and reports what becomes of it. Lives as long as this machine. */
-    run: fromCallback<Event, ProcessInput>(unfilled('run')),
+    run: fromCallback<ProcessEvent, ProcessInput>(unfilled('run')),
     /** Asks the whole tree to end; resolves when none of it is left. */
     endGently: fromPromise<void, TreeInput>(unfilled('endGently')),
     /** Kills the whole tree; resolves when none of it is left. */

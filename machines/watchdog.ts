@@ -17,16 +17,17 @@ export interface WatchdogInput {
   readonly watchdog: Watchdog;
 }
 
-interface Context extends WatchdogInput {
+/** What a watchdog's machine knows. */
+export interface WatchdogContext extends WatchdogInput {
   misses: number;
   answered: boolean;
   failure: Failure | null;
 }
 
-type Event = { type: 'configure'; config: AppConfig; watchdog: Watchdog };
+export type WatchdogEvent = { type: 'configure'; config: AppConfig; watchdog: Watchdog };
 
 export const watchdogMachine = setup({
-  types: { context: {} as Context, events: {} as Event, input: {} as WatchdogInput },
+  types: { context: {} as WatchdogContext, events: {} as WatchdogEvent, input: {} as WatchdogInput },
   actors: {
     /** One look, bounded by the watchdog's timeout; resolves when healthy, rejects with a `Failure`. */
     probe: fromPromise<void, ProbeInput>(() => {
