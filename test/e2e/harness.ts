@@ -128,8 +128,15 @@ export class Scene {
     return processesOf(this.root);
   }
 
-  /** Past deployments as the ledger holds them, oldest first. */
-  history(name: string): Omit<Deployment, 'name'>[] {
+  /** Past deployments as the ledger holds them, oldest first, as soon as the last one is of this revision. */
+  async historyOf(name: string, last: string): Promise<Omit<Deployment, 'name'>[]> {
+    return await eventually(`the history ends with ${last}`, () => {
+      const history = this.#history(name);
+      return history.at(-1)?.revision === last && history;
+    });
+  }
+
+  #history(name: string): Omit<Deployment, 'name'>[] {
     const file = join(this.dir, '.huddle/apps', name, 'history.jsonl');
     if (!existsSync(file)) return [];
     const lines = readFileSync(file, 'utf8')

@@ -26,8 +26,11 @@ suite('The life of an app', { concurrency: 4 }, () => {
     const states = huddle.states('shop').join(' ');
     assert.match(states, /^cloning testing (pulling )?restarting running/);
     assert.match(states, /running checking testing stopping pulling restarting running/);
-    await huddle.deployment('shop', ({ revision }) => revision === second);
-    const results = stage.history('shop').map(({ revision, from, result }) => ({ revision, from, result }));
+    const results = (await stage.historyOf('shop', second)).map(({ revision, from, result }) => ({
+      revision,
+      from,
+      result,
+    }));
     assert.deepEqual(results, [
       { revision: first, from: null, result: 'deployed' },
       { revision: second, from: first, result: 'deployed' },
@@ -58,10 +61,8 @@ suite('The life of an app', { concurrency: 4 }, () => {
     const good = await repo.publish(plain('v3'));
     assert.equal((await huddle.live('shop', good)).error, null);
     assert.deepEqual(stage.story(), ['start v1', 'stop v1', 'start v3']);
-    assert.deepEqual(
-      stage.history('shop').map(({ result }) => result),
-      ['deployed', 'test failed', 'deployed'],
-    );
+    const results = (await stage.historyOf('shop', good)).map(({ result }) => result);
+    assert.deepEqual(results, ['deployed', 'test failed', 'deployed']);
     await huddle.stop();
   });
 

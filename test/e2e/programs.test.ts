@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { chown, mkdir } from 'node:fs/promises';
+import { chown, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { eventually, plain, program, scene } from './harness.ts';
@@ -90,7 +90,7 @@ suite('Programs', { concurrency: 4 }, () => {
     const good = await repo.publish(plain('v3'));
     await huddle.live('shop', good);
     assert.deepEqual(stage.story(), [...story, 'stop v1', 'start v3']);
-    const told = stage.history('shop').map(({ revision, result }) => `${revision} ${result}`);
+    const told = (await stage.historyOf('shop', good)).map(({ revision, result }) => `${revision} ${result}`);
     assert.deepEqual(told, [`${first} deployed`, `${bad} rolled back`, `${good} deployed`]);
     await huddle.stop();
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { suite, test } from 'node:test';
-import { program, scene, type Scene, type Sections } from './harness.ts';
+import { eventually, program, scene, type Scene, type Sections } from './harness.ts';
 import { freePort } from './proc.ts';
 
 const web = (version: string) => ({ 'program.mjs': program('web.mjs'), version: `${version}\n` });
@@ -11,15 +11,16 @@ async function watched(
   stage: Scene,
   remote: string,
   watchdog: (port: number) => Record<string, unknown>,
-): Promise<number> {
+  more: Record<string, unknown> = {},
+): Promise<void> {
   const port = await freePort();
   const application = {
+    ...more,
     start: [process.execPath, 'program.mjs'],
     environment: { JOURNAL: stage.journalFile, PORT: String(port) },
   };
   const sections: Sections = { application, watchdog: { period: 0.2, timeout: 1, failures: 2, ...watchdog(port) } };
   await stage.app('shop', remote, sections);
-  return port;
 }
 
 suite('Watchdog', { concurrency: 4 }, () => {
@@ -80,15 +81,13 @@ suite('Watchdog', { concurrency: 4 }, () => {
     const repo = await stage.repo();
     const revision = await repo.publish(web('v1'));
     const counter = `${stage.root}/probes`;
-    await watched(stage, repo.remote, () => ({
-      command: `echo >> ${counter}; test $(wc -l < ${counter}) -ne 8`,
-      failures: 2,
-    }));
-    const huddle = stage.startHuddle();
+    await watched(stage, repo.remote, () => ({ command: `echo >> ${counter}; test $(wc -l < ${counter}) -ne 8` }));
+    const huddle = stage.startHuddle(['--debug']);
     const before = await huddle.live('shop', revision);
-    await huddle.logged(/probe/i);
-    await huddle.until('shop', ({ health }) => health === 'healthy', 'healthy');
-    assert.deepEqual((await huddle.app('shop')).program, before.program);
+    await huddle.logged(/shop: .*probe failed/);
+    await eventually('two more probes', () => readFileSync(counter, 'utf8').length >= 10);
+    const after = await huddle.until('shop', ({ health }) => health === 'healthy', 'healthy');
+    assert.deepEqual(after.program, before.program);
     await huddle.stop();
   });
 
@@ -96,7 +95,8 @@ suite('Watchdog', { concurrency: 4 }, () => {
     const stage = await scene(t);
     const repo = await stage.repo();
     const first = await repo.publish(web('v1'));
-    await watched(stage, repo.remote, (port) => ({ host: `http://127.0.0.1:${port}/`, response: 'version v' }));
+    const watchdog = (port: number) => ({ host: `http://127.0.0.1:${port}/`, response: 'version v' });
+    await watched(stage, repo.remote, watchdog, { 'ready timeout': 3 });
     const huddle = stage.startHuddle();
     await huddle.live('shop', first);
     const bad = await repo.publish({ version: 'bad\n' });
