@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { suite, test } from 'node:test';
 import type { AppConfig } from '../../machines/config.ts';
+import { heard } from '../../src/config/kinds.ts';
 import { describeProblem, problemsToFailure } from '../../src/config/problem.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { good, goodJson, problemsWith, read, repository, repositoryIni } from './reading.ts';
@@ -578,6 +579,11 @@ suite('No secret', () => {
         assert.ok(!problems.map(describeProblem).join('\n').includes(secret));
       }
     }
+  });
+
+  test('gets out with a message of the library that checks', () => {
+    const { message, hint } = heard(`Invalid type: Expected number but received "${secret}"`);
+    assert.deepEqual([message, hint], ['does not fit here', '']);
   });
 
   test('gets out of a file that cannot be parsed', async () => {

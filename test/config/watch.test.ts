@@ -203,6 +203,24 @@ suite('A watched folder', { concurrency: 8 }, () => {
     await expect('removed b.json');
   });
 
+  test('that is away for less than a moment is watched all the same', async (t) => {
+    const { base, dir, file } = await place(t);
+    await writeFile(file('a.json'), app('a'));
+    const { expect } = await watched(t, dir);
+    await expect('put a.json a', 'read');
+    // Long enough for chokidar to let go of the folder, and too short for a look to miss it.
+    for (const gap of [0, 2, 4]) {
+      await rename(dir, path.join(base, 'away'));
+      await sleep(gap);
+      await rename(path.join(base, 'away'), dir);
+      await sleep(300);
+      await writeFile(file('a.json'), app(`after${gap}`));
+      await expect(`put a.json after${gap}`);
+    }
+    await writeFile(file('b.json'), app('b'));
+    await expect('put b.json b');
+  });
+
   test('that is deleted with all its files, and made anew, takes no app along', async (t) => {
     const { dir, file } = await place(t);
     for (const name of ['a', 'b']) await writeFile(file(`${name}.json`), app(name));
