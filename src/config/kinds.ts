@@ -11,7 +11,7 @@ export interface Kind<T> {
 }
 
 /** A message and its hint as the one string that valibot carries; `heard` takes them apart again. */
-export function say(message: string, hint: string): string {
+function say(message: string, hint: string): string {
   return `${message}\n${hint}`;
 }
 
@@ -22,7 +22,7 @@ export function heard(text: string): Wrong {
 }
 
 /** Longest time in seconds: three weeks, and a tenth more, are what timers can count (2^31 ms). */
-export const longestTime = 1_814_400;
+const longestTime = 1_814_400;
 
 // ---------------------------------------------------------------------------------------------------------------
 // Texts

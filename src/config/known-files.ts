@@ -8,10 +8,10 @@ import type { Origin } from './paths.ts';
 import { problemsToFailure } from './problem.ts';
 
 /** How long a file must be away until its app is stopped; milliseconds. */
-export const awayTime = 2_000;
+const awayTime = 2_000;
 
 /** How long a file must stay as it is until it is read: who writes it may not be done. Milliseconds. */
-export const settleTime = 80;
+const settleTime = 80;
 
 type FileReport = Extract<FolderReport, { type: 'config.put' | 'config.broken' }>;
 

@@ -3,13 +3,13 @@ import type { Mistake, Position } from './problem.ts';
 /** What a config file says, whether it is JSON or INI: one shape with places, so that one checker serves both. */
 export type Tree = Leaf | List | Table;
 
-export interface Leaf {
+interface Leaf {
   readonly kind: 'leaf';
   readonly at: Position;
   readonly value: string | number | boolean | null;
 }
 
-export interface List {
+interface List {
   readonly kind: 'list';
   readonly at: Position;
   readonly items: readonly Tree[];
