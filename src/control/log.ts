@@ -1,5 +1,5 @@
 import { createConsola, type ConsolaReporter } from 'consola/core';
-import { fstatSync, writeSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { styleText } from 'node:util';
 import { oneLine } from '../../machines/failure.ts';
 import type { Level } from './prose.ts';
@@ -83,9 +83,8 @@ const mostUnread = 1024 * 1024;
 function stderrSink(): Sink {
   const { stderr } = process;
   const format = stderr.isTTY ? (stderr.hasColors() ? 'pretty' : 'plain') : isJournal() ? 'journal' : 'plain';
-  // Without a listener a reader that has gone away would end Huddle.
+  // Without a listener a reader that has gone away, or a full disk, would end Huddle.
   stderr.on('error', () => undefined);
-  if (isFile()) return { format, write: (line) => void writeSync(2, line) };
   let lost = 0;
   const write = (line: string): void => {
     if (stderr.writableLength > mostUnread) {
@@ -97,12 +96,6 @@ function stderrSink(): Sink {
     stderr.write(line);
   };
   return { format, write };
-}
-
-/** Node's stream on a file is destroyed by its first error; a disk that was full has room again some day. */
-function isFile(): boolean {
-  const stat = fstatSync(2);
-  return !process.stderr.isTTY && (stat.isFile() || stat.isCharacterDevice());
 }
 
 /** systemd names the device and inode of the journal's socket, so that a redirection is noticed (systemd.exec(5)). */

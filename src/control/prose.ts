@@ -55,6 +55,8 @@ export function tell(news: News, about: About): Sentence {
       return failed(news.failure, news.retryIn, 'nothing more is tried until the next command or change');
     case 'recovered':
       return info('recovered: the last attempt succeeded');
+    case 'program taken over':
+      return info(`program taken over at ${short(news.revision)}, pid ${news.pid}: it ran on without Huddle`);
     case 'program up':
       return info(`program up at ${short(news.revision)}, pid ${news.pid}`);
     case 'program exited':
@@ -69,7 +71,7 @@ export function tell(news: News, about: About): Sentence {
         ),
       );
     case 'probe failed':
-      return debug(`probe failed: ${because(news.failure)}`);
+      return warn(`probe failed: ${because(news.failure)}`);
     case 'unhealthy':
       return warn(`unhealthy: ${because(news.failure, 'restarting the program')}`);
     case 'stuck':

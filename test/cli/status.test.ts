@@ -86,9 +86,11 @@ suite('huddle status --watch', () => {
     await child.said(({ stdout }) => stdout === line({}) + line({ state: 'checking' }));
     await close();
     await child.said(({ stderr }) => stderr.endsWith('no Huddle is running there; waiting for one\n'));
-    const again = new FakeSource(appStatus('shop', { state: 'cloning' }));
+    const again = new FakeSource(appStatus('shop', { state: 'checking' }));
     const control = await serveControl(again, socketIn(folder));
     t.after(() => control.close());
+    await child.said(() => again.listeners === 1);
+    again.put(appStatus('shop', { state: 'cloning' }));
     await child.said(({ stdout }) => stdout.endsWith(line({ state: 'cloning' })));
     again.remove('shop');
     await child.said(({ stderr }) => stderr.endsWith('huddle: app shop is gone\n'));

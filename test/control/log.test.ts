@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawn, type StdioOptions } from 'node:child_process';
-import { openSync, readFileSync, statSync } from 'node:fs';
+import { spawn, spawnSync, type StdioOptions } from 'node:child_process';
+import { appendFileSync, closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
@@ -114,6 +114,26 @@ suite('The log on stderr', () => {
     const { ended } = logging(body, openSync('/dev/full', 'w'));
     const { code, out } = await ended;
     assert.deepEqual([code, out], [0, 'alive\n']);
+  });
+
+  test('writes again when a full disk has room again', async (t) => {
+    const folder = temporaryFolder(t);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder]).status === 0;
+    if (!mounted) return t.skip('only root can mount a small disk');
+    try {
+      const [file, filler] = [join(folder, 'log'), join(folder, 'filler')];
+      const fd = openSync(file, 'a');
+      assert.throws(() => appendFileSync(filler, Buffer.alloc(128 * 1024)), { code: 'ENOSPC' });
+      const body = `log.write('info', 'lost');
+        process.getBuiltinModule('node:fs').rmSync(${JSON.stringify(filler)});
+        setTimeout(() => log.write('info', 'kept'), 20);`;
+      const { code } = await logging(body, fd).ended;
+      closeSync(fd);
+      assert.equal(code, 0);
+      assert.match(readFileSync(file, 'utf8'), /^\S+ huddle: kept\n$/);
+    } finally {
+      spawnSync('umount', [folder]);
+    }
   });
 
   test('neither waits nor grows for a reader that reads nothing, and says what is lost', async () => {

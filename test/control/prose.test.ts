@@ -111,6 +111,13 @@ const said: Readonly<Record<News['type'], readonly Said[]>> = {
     ],
   ],
   recovered: [[{ type: 'recovered' }, 'info', 'recovered: the last attempt succeeded']],
+  'program taken over': [
+    [
+      { type: 'program taken over', pid: 4711, revision },
+      'info',
+      'program taken over at 9c8d7e6, pid 4711: it ran on without Huddle',
+    ],
+  ],
   'program up': [[{ type: 'program up', pid: 4711, revision }, 'info', 'program up at 9c8d7e6, pid 4711']],
   'program exited': [
     [
@@ -146,7 +153,7 @@ const said: Readonly<Record<News['type'], readonly Said[]>> = {
       `${what}; given up until restart or the next revision. Check the address.`,
     ],
   ],
-  'probe failed': [[{ type: 'probe failed', failure }, 'debug', `probe failed: ${what}. Check the address.`]],
+  'probe failed': [[{ type: 'probe failed', failure }, 'warn', `probe failed: ${what}. Check the address.`]],
   unhealthy: [
     [{ type: 'unhealthy', failure }, 'warn', `unhealthy: ${what}; restarting the program. Check the address.`],
   ],

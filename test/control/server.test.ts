@@ -243,10 +243,11 @@ suite('Events', () => {
     const events = await listen(t, path);
     await events.until(1);
     const ended = once(events.response, 'end');
-    const idle = connect(path);
-    await once(idle, 'connect');
-    const dropped = once(idle, 'close');
-    idle.resume();
+    const half = connect(path);
+    half.write('GET /api/apps HTTP/1.1\r\n');
+    await ask(path, '/healthz');
+    const dropped = new Promise((resolve) => half.on('error', resolve).on('close', resolve));
+    half.resume();
     await control.close();
     await Promise.all([ended, dropped]);
   });
