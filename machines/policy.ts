@@ -100,6 +100,11 @@ export function disturbance(now: AppConfig, next: AppConfig): Disturbance {
   return 'details';
 }
 
+/** What a program is started with: a program whose part differs has to be replaced. */
+export function programPart({ application, repository }: AppConfig): unknown {
+  return { ...without(application, patience), localPath: repository.localPath };
+}
+
 /** The sections that differ, by their names in a config file. */
 export function changedSections(now: AppConfig, next: AppConfig): string[] {
   const sections = Object.keys(next) as (keyof AppConfig)[];

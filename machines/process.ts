@@ -13,6 +13,7 @@ import type { Exit, ProcessInput, ProcessOutput, ProcessReport, TreeInput } from
 export interface ProcessContext extends ProcessInput {
   pid: number | null;
   spawnedAt: number;
+  adopted: boolean;
   exitedAt: number;
   exit: Exit | null;
   failure: Failure | null;
@@ -22,7 +23,7 @@ export type ProcessEvent = ProcessReport | { type: 'stop' } | { type: 'kill' };
 
 /** To the program that owns it. */
 export type ProcessNotice =
-  | { readonly type: 'process.up'; readonly pid: number; readonly at: number }
+  | { readonly type: 'process.up'; readonly pid: number; readonly at: number; readonly adopted: boolean }
   /** It has exited by itself; what it left behind is being swept. */
   | { readonly type: 'process.ended' }
   | { readonly type: 'process.stuck'; readonly failure: Failure };
@@ -48,13 +49,16 @@ export const processMachine = setup({
     endByForce: fromPromise<void, TreeInput>(unfilled('endByForce')),
   },
   actions: {
-    noteSpawn: assign(({ event }) => (event.type === 'process.spawned' ? { pid: event.pid, spawnedAt: event.at } : {})),
+    noteSpawn: assign(({ event }) =>
+      event.type === 'process.spawned' ? { pid: event.pid, spawnedAt: event.at, adopted: event.adopted ?? false } : {},
+    ),
     noteExit: assign(({ event }) => (event.type === 'process.exited' ? { exit: event.exit, exitedAt: event.at } : {})),
     noteFailure: assign(({ event }) => (event.type === 'process.failed' ? { failure: event.failure } : {})),
     announce: sendParent(({ context }): ProcessNotice => ({
       type: 'process.up',
       pid: context.pid ?? 0,
       at: context.spawnedAt,
+      adopted: context.adopted,
     })),
     announceEnd: sendParent((): ProcessNotice => ({ type: 'process.ended' })),
     announceStuck: sendParent(({ context }): ProcessNotice => ({
@@ -73,7 +77,15 @@ export const processMachine = setup({
   },
 }).createMachine({
   id: 'process',
-  context: ({ input }) => ({ ...input, pid: null, spawnedAt: 0, exitedAt: 0, exit: null, failure: null }),
+  context: ({ input }) => ({
+    ...input,
+    pid: null,
+    spawnedAt: 0,
+    adopted: false,
+    exitedAt: 0,
+    exit: null,
+    failure: null,
+  }),
   invoke: { src: 'run', input: ({ context }) => context },
   on: { 'process.exited': { actions: 'noteExit' } },
   initial: 'starting',

@@ -25,6 +25,8 @@ export interface ProgramContext {
   revision: Revision | null;
   pid: number | null;
   since: number | null;
+  /** Its process was started by an earlier Huddle. */
+  adopted: boolean;
   health: Health;
   /** Why it is not up, or not healthy. */
   failure: Failure | null;
@@ -46,8 +48,8 @@ export interface Moment {
 }
 
 export function statusOf(context: ProgramContext, state: ProgramState): ProgramStatus {
-  const { revision, pid, since, restarts, health, failure } = context;
-  return { state, revision, pid, since, restarts, adopted: false, health, failure };
+  const { revision, pid, since, restarts, adopted, health, failure } = context;
+  return { state, revision, pid, since, restarts, adopted, health, failure };
 }
 
 /** Exit 0 where the config does not want it up for ever. */
@@ -82,6 +84,10 @@ export function upNews({ context: { pid, revision } }: Moment): ProgramNews {
     pid: pid ?? 0,
     revision: revision ?? '',
   };
+}
+
+export function takenOverNews({ context: { pid, revision } }: Moment): ProgramNews {
+  return { type: 'program taken over', pid: pid ?? 0, revision: revision ?? '' };
 }
 
 export function missedNews({ event }: Moment): ProgramNews {

@@ -18,6 +18,7 @@ import {
   sickNews,
   statusOf,
   stuckNews,
+  takenOverNews,
   upNews,
 } from './program-context.ts';
 import type { ProcessOutput, ProgramNews, ProgramReport, ProgramState } from './protocol.ts';
@@ -52,12 +53,22 @@ export const programMachine = setup({
       event.type === 'replace' || event.type === 'configure' ? { config: event.config } : {},
     ),
     renew: assign({ exits: 0, verdict: 'none', failure: null }),
-    beginInstance: assign({ pid: null, since: null, health: 'unknown', ending: 'by itself', last: null }),
-    noteProcess: assign(({ event }) => (event.type === 'process.up' ? { pid: event.pid, since: event.at } : {})),
+    beginInstance: assign({
+      pid: null,
+      since: null,
+      adopted: false,
+      health: 'unknown',
+      ending: 'by itself',
+      last: null,
+    }),
+    noteProcess: assign(({ event }) =>
+      event.type === 'process.up' ? { pid: event.pid, since: event.at, adopted: event.adopted } : {},
+    ),
     noteEnd: assign(({ event }) => ({
       last: (event as unknown as { output: ProcessOutput }).output,
       pid: null,
       since: null,
+      adopted: false,
       health: 'unknown' as const,
     })),
     countRestart: assign(({ context }) => ({ restarts: context.restarts + 1 })),
@@ -121,6 +132,7 @@ export const programMachine = setup({
   },
   guards: {
     isStartable: ({ context: { revision, config } }) => revision !== null && config.application.start !== null,
+    isAdopted: ({ event }) => event.type === 'process.up' && event.adopted,
     isHealthy: ({ context }) => context.config.watchdog === null || context.health === 'healthy',
     wasStopped: ({ context }) => context.ending === 'stop',
     wasRestarted: ({ context }) => context.ending === 'restart',
@@ -147,6 +159,7 @@ export const programMachine = setup({
     revision: null,
     pid: null,
     since: null,
+    adopted: false,
     health: 'unknown',
     failure: null,
     ending: 'by itself',
@@ -193,7 +206,6 @@ export const programMachine = setup({
             restart: { target: 'stopping', actions: ['endToRestart', 'countRestart'] },
             replace: { target: 'stopping', actions: ['takeConfig', 'endToRestart'] },
             configure: { actions: ['rewatch', 'takeConfig'] },
-            'watchdog.missed': { actions: ['noteMissed', { type: 'tell', params: missedNews }] },
             'watchdog.unhealthy': { target: 'stopping', actions: ['endAsSick', { type: 'tell', params: sickNews }] },
           },
           initial: 'starting',
@@ -206,21 +218,32 @@ export const programMachine = setup({
                   actions: ['endAsSick', { type: 'tell', params: sickNews }],
                 },
               },
-              on: { 'watchdog.healthy': { actions: 'noteHealthy' } },
+              on: {
+                'watchdog.healthy': { actions: 'noteHealthy' },
+                // That it does not answer yet is to be expected.
+                'watchdog.missed': { actions: 'noteMissed' },
+              },
               initial: 'spawning',
               states: {
                 spawning: {
                   on: {
-                    'process.up': {
-                      target: 'settling',
-                      actions: [
-                        'noteProcess',
-                        { type: 'tell', params: upNews },
-                        'announceLive',
-                        { type: 'announce', params: { state: 'starting' } },
-                        'watch',
-                      ],
-                    },
+                    'process.up': [
+                      {
+                        guard: 'isAdopted',
+                        target: '#program.instance.serving.up',
+                        actions: ['noteProcess', { type: 'tell', params: takenOverNews }, 'announceLive', 'watch'],
+                      },
+                      {
+                        target: 'settling',
+                        actions: [
+                          'noteProcess',
+                          { type: 'tell', params: upNews },
+                          'announceLive',
+                          { type: 'announce', params: { state: 'starting' } },
+                          'watch',
+                        ],
+                      },
+                    ],
                   },
                 },
                 settling: { after: { settle: 'settled' }, on: { 'process.ended': 'ending' } },
@@ -236,6 +259,7 @@ export const programMachine = setup({
               entry: ['accept', 'forgetFailure', { type: 'announce', params: { state: 'up' } }],
               on: {
                 'watchdog.healthy': { actions: ['noteHealthy', { type: 'announce', params: { state: 'up' } }] },
+                'watchdog.missed': { actions: ['noteMissed', { type: 'tell', params: missedNews }] },
               },
             },
           },

@@ -161,7 +161,8 @@ export interface ProcessInput {
 
 /** From the process slot to its machine. */
 export type ProcessReport =
-  | { readonly type: 'process.spawned'; readonly pid: number; readonly at: number }
+  /** `adopted`: it was running already, started by an earlier Huddle. */
+  | { readonly type: 'process.spawned'; readonly pid: number; readonly at: number; readonly adopted?: boolean }
   | { readonly type: 'process.exited'; readonly exit: Exit; readonly at: number }
   | { readonly type: 'process.failed'; readonly failure: Failure; readonly at: number };
 
@@ -332,6 +333,7 @@ export type News =
 
 /** What a program tells about itself. */
 export type ProgramNews =
+  | { readonly type: 'program taken over'; readonly pid: number; readonly revision: Revision }
   | { readonly type: 'program up'; readonly pid: number; readonly revision: Revision }
   | { readonly type: 'program exited'; readonly exit: Exit; readonly ran: number; readonly retryIn: number | null }
   | { readonly type: 'program not started'; readonly failure: Failure; readonly retryIn: number | null }

@@ -15,7 +15,7 @@ import { takeLock } from './ledger/lock.ts';
 import { type StatePaths, statePaths } from './ledger/paths.ts';
 import { createRotator, type RotatedLog } from './logs/rotate.ts';
 import { endMarked } from './process/end.ts';
-import { markedWith } from './process/tree.ts';
+import { marksOf } from './process/adopt.ts';
 import { appPrefix, folderMark } from './process/mark.ts';
 import { turns } from './effects/turns.ts';
 import { appsIn, isAppActor, isAtRest } from './view.ts';
@@ -51,11 +51,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const paths = statePaths(options.folder, options.state);
   const lock = takeLock(paths);
   const log = openLog({ debug: options.debug });
-  if (!options.filesOnly) await endMarked(`${folderMark(paths.folder)}:`);
 
   const desks = new Map<string, Desk>();
   const office: Office = {
     paths,
+    remains: options.filesOnly ? [] : marksOf(`${folderMark(paths.folder)}:`),
     warn: (app, text) => log.write('warn', text, app),
     network: turns(2 * availableParallelism()),
   };
@@ -82,6 +82,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     watch: (send) =>
       watchConfigs(paths, log, (told) => {
         send(options.filesOnly ? withoutProgram(told, paths.folder) : told);
+        if (told.type === 'config.read') void endOrphans(office, desk, root.getSnapshot());
         if ('name' in told) publish({ type: 'app', name: told.name });
       }),
   });
@@ -96,9 +97,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     publish({ type: 'app', name });
   };
 
+  /** Each life of an app's actor begins with what the one before has left: facts on disk, and perhaps processes. */
+  const recall = (name: string) => {
+    if (desks.has(name)) desk(name).lookForRemains();
+    return desk(name).ledger.facts;
+  };
+
   const root = createActor(machine, {
     inspect,
-    input: { now: Date.now, random: Math.random, recall: (name) => desk(name).ledger.facts },
+    input: { now: Date.now, random: Math.random, recall },
   });
   root.on('refused', ({ entry, failure }) => log.write('error', because(failure), entry.name));
   root.on('died', ({ name, failure, retryIn }) => {
@@ -178,6 +185,14 @@ function watchConfigs(paths: StatePaths, log: Log, send: (report: FolderReport) 
     );
 }
 
+/** Ends what a dead Huddle has left of apps that are not to run any more: their file is gone, or they are stopped. */
+async function endOrphans(office: Office, desk: (name: string) => Desk, { context }: HuddleSnapshot): Promise<void> {
+  const wanted = Object.keys(context.slots).filter((name) => !desk(name).ledger.facts.stopped);
+  const prefixes = wanted.map((name) => appPrefix(folderMark(office.paths.folder), name));
+  const orphans = office.remains.filter((mark) => !prefixes.some((prefix) => mark.startsWith(prefix)));
+  for (const mark of orphans) await endMarked(mark);
+}
+
 function rotatedLogs({ context }: HuddleSnapshot, paths: StatePaths): RotatedLog[] {
   return Object.values(context.slots).flatMap(({ name, config }: { name: string; config: AppConfig }) => {
     const { appLog, deployLog } = paths.app(name);
@@ -189,7 +204,7 @@ function rotatedLogs({ context }: HuddleSnapshot, paths: StatePaths): RotatedLog
 function withoutProgram(report: FolderReport, folder: string): FolderReport {
   if (report.type !== 'config.put') return report;
   const { file, name, config } = report;
-  if (markedWith(appPrefix(folderMark(folder), name)).length > 0) {
+  if (marksOf(appPrefix(folderMark(folder), name)).length > 0) {
     const failure = new Failure('path-occupied', {
       doing: 'bringing up to date',
       subject: name,

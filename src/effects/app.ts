@@ -20,6 +20,7 @@ import { commandEnvironment } from '../process/environment.ts';
 import { askRemoteTest, runTest } from '../process/gate.ts';
 import { runScripts } from '../process/scripts.ts';
 import { runAs } from '../process/user.ts';
+import { settleRemains } from './remains.ts';
 
 // What the slots of an app do, put together from the adapters. Each settles only when what it started has ended.
 
@@ -28,11 +29,21 @@ export type Effect<Input, Output> = (input: Input, desk: Desk, office: Office, s
 
 const short = (revision: string) => revision.slice(0, 7);
 
-export const open: Effect<OpenInput, Opened> = ({ config, want }, desk, office, signal) =>
-  desk.withGit('opening the working copy', config, (place) => {
-    const work = () => openWorkingCopy(place, want, signal);
+/** Before anything is touched, what an earlier life of the app has left is ended, or spared to be taken over. */
+export const open: Effect<OpenInput, Opened> = async ({ config, want }, desk, office, signal) => {
+  await settleRemains(desk, config);
+  return await desk.withGit('opening the working copy', config, (place) => {
+    const work = async () => {
+      const opened = await openWorkingCopy(place, want, signal);
+      const { branch, tip } = opened;
+      // A candidate comes with its submodules, so that nothing is left to be fetched while the program is down.
+      if (tip !== null && config.repository.submodules)
+        await fetchRevision(place, { branch, revision: tip, from: null }, signal);
+      return opened;
+    };
     return want === 'place' ? work() : office.network.take(work);
   });
+};
 
 export const ask: Effect<AskInput, Asked> = ({ config, branch }, desk, office, signal) =>
   desk.withGit('asking the remote', config, (place) => office.network.take(() => askRemote(place, branch, signal)));

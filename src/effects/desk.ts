@@ -4,6 +4,7 @@ import type { GitPlace } from '../git/place.ts';
 import { type AppLedger, openAppLedger } from '../ledger/app-ledger.ts';
 import type { AppPaths, StatePaths } from '../ledger/paths.ts';
 import { deployLog, type DeployLog } from '../logs/open.ts';
+import { marksOf } from '../process/adopt.ts';
 import { endMarked } from '../process/end.ts';
 import { appPrefix, folderMark, newMark } from '../process/mark.ts';
 import { runAs } from '../process/user.ts';
@@ -12,6 +13,8 @@ import type { Turns } from './turns.ts';
 /** What every app of a Huddle shares. */
 export interface Office {
   readonly paths: StatePaths;
+  /** The marks of what a dead Huddle of this folder has left running. */
+  readonly remains: readonly string[];
   /** A line of Huddle's own log about an app. */
   readonly warn: (app: string, text: string) => void;
   /** Bounds how many remotes are spoken to at once. */
@@ -36,8 +39,12 @@ export interface Desk {
   withLog<T>(what: string, config: AppConfig, work: (log: DeployLog) => Promise<T>): Promise<T>;
   /** For one call of git. Opens deploy.log only when there is something to write. */
   withGit<T>(what: string, config: AppConfig, work: (place: GitPlace) => Promise<T>): Promise<T>;
-  /** Ends whatever this app ever started and that is still there. */
-  sweep(): Promise<void>;
+  /** The marks of what an earlier life of this app has left running; empty from the second time on. */
+  takeRemains(): readonly string[];
+  /** The app's actor has died: what it left is looked for when the next one begins. */
+  lookForRemains(): void;
+  /** A line of Huddle's own log about this app. */
+  warnOf(failure: Failure): void;
 }
 
 export function openDesk(name: string, office: Office): Desk {
@@ -45,6 +52,7 @@ export function openDesk(name: string, office: Office): Desk {
   const warn = (text: string) => office.warn(name, text);
   const ledger = openAppLedger(paths, { warn });
   const hash = folderMark(office.paths.folder);
+  let remains: readonly string[] = office.remains.filter((mark) => mark.startsWith(appPrefix(hash, name)));
   let last: Promise<unknown> = Promise.resolve();
 
   const desk: Desk = {
@@ -90,7 +98,15 @@ export function openDesk(name: string, office: Office): Desk {
         log?.close();
       }
     },
-    sweep: () => endMarked(appPrefix(hash, name)),
+    takeRemains() {
+      const taken = remains;
+      remains = [];
+      return taken;
+    },
+    lookForRemains() {
+      remains = marksOf(appPrefix(hash, name));
+    },
+    warnOf: (failure) => warn(failure.message),
   };
   return desk;
 }

@@ -1,7 +1,9 @@
 import type { ProbeInput, ProcessInput, ProcessReport, TreeInput } from '../../machines/protocol.ts';
 import type { Desk } from './desk.ts';
+import { fingerprint, isFitToAdopt } from './remains.ts';
 import { probe as look } from '../health/probe.ts';
 import { appendTo } from '../logs/open.ts';
+import { adoptProgram } from '../process/adopt.ts';
 import { endByForce } from '../process/end.ts';
 import { bootId } from '../process/identity.ts';
 import { type RunningProgram, startProgram, stopCommandOf, surroundingsOf } from '../process/program.ts';
@@ -14,7 +16,10 @@ import { runAs } from '../process/user.ts';
 /** The processes that this Huddle has started, by pid: what one slot starts, another one ends. */
 export type Trees = Map<number, { readonly tree: Tree; readonly mark: string }>;
 
-/** Starts a program, reports what becomes of it, and keeps it in the ledger. */
+/**
+ * Starts a program, or takes over the one that an earlier Huddle has started; reports what becomes of it, and keeps it
+ * in the ledger.
+ */
 export function run(
   input: ProcessInput,
   desk: Desk,
@@ -22,18 +27,25 @@ export function run(
   report: (report: ProcessReport) => void,
   warn: (text: string) => void,
 ): RunningProgram {
-  const mark = desk.mark();
   const log = desk.paths.appLog;
-  const running = startProgram({ ...input, mark, log, openLog: appendTo }, (fact) => {
+  const tell = (fact: ProcessReport) => {
     if (fact.type !== 'process.spawned') desk.ledger.rememberProgram(null);
     report(fact);
-  });
+  };
+  const record = desk.ledger.program;
+  if (record !== null && isFitToAdopt(record, desk, input.config)) {
+    const adopted = adoptProgram(record, { log, since: record.since }, tell);
+    if (adopted.tree !== null) trees.set(record.pid, { tree: adopted.tree, mark: record.mark });
+    return adopted;
+  }
+  const mark = desk.mark();
+  const running = startProgram({ ...input, mark, log, openLog: appendTo }, tell);
   if (running.warning !== null) warn(`${running.warning.message}; its output is lost until it is started again`);
   if (running.tree !== null) {
-    const { root } = running.tree;
-    trees.set(root.pid, { tree: running.tree, mark });
-    const { pid, startTime } = root;
-    desk.ledger.rememberProgram({ pid, startTime, bootId, mark, revision: input.revision, since: Date.now() });
+    const { pid, startTime } = running.tree.root;
+    trees.set(pid, { tree: running.tree, mark });
+    const config = fingerprint(input.config);
+    desk.ledger.rememberProgram({ pid, startTime, bootId, mark, revision: input.revision, config, since: Date.now() });
   }
   return running;
 }

@@ -82,7 +82,7 @@ function held(paths: StatePaths): Failure {
     doing: 'locking',
     subject: paths.folder,
     reason: `another Huddle${pid === null ? '' : ` (pid ${pid})`} is running on it`,
-    hint: 'Speak to it with huddle status, check, stop …, or end it first.',
+    hint: 'Speak to it with huddle status or huddle check, or end it first.',
   });
 }
 

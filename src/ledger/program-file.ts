@@ -15,6 +15,8 @@ export interface ProgramRecord {
   /** The value of `HUDDLE_MARK` that everything of this program carries. */
   readonly mark: string;
   readonly revision: Revision;
+  /** Tells apart the ways in which a program may be configured to start. */
+  readonly config: string;
   /** When it was spawned; milliseconds since the epoch. */
   readonly since: number;
 }
@@ -25,6 +27,7 @@ const recordEntries: { [Key in keyof ProgramRecord]: v.GenericSchema<unknown, Pr
   bootId: v.string(),
   mark: v.string(),
   revision: revisionSchema,
+  config: v.string(),
   since: v.number(),
 };
 const recordSchema = v.object(recordEntries);

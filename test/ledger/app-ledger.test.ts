@@ -42,6 +42,7 @@ const program: ProgramRecord = {
   bootId: '6f0e2f0c-8c1b-4b59-9a3b-9b1f3f0f8a11',
   mark: '0a1b2c:shop:3d4e',
   revision: revision('a'),
+  config: '0123456789abcdef',
   since: 1_700_000_000_000,
 };
 

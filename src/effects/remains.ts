@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import type { AppConfig } from '../../machines/config.ts';
+import { programPart } from '../../machines/policy.ts';
+import type { ProgramRecord } from '../ledger/app-ledger.ts';
+import { endByForce, endMarked } from '../process/end.ts';
+import { isAlive } from '../process/identity.ts';
+import { endGently } from '../process/stop.ts';
+import { treeOf } from '../process/tree.ts';
+import type { Desk } from './desk.ts';
+
+// What a Huddle that died, or an app actor that died, has left running.
+
+/**
+ * Ends everything that an earlier life of this app has left, before anything of it is touched: its git, its scripts,
+ * its tests; and its program, unless that is the good revision, as it is configured now, and can be taken over.
+ */
+export async function settleRemains(desk: Desk, config: AppConfig): Promise<void> {
+  const record = desk.ledger.program;
+  const spared = record !== null && isFitToAdopt(record, desk, config) ? record : null;
+  for (const mark of desk.takeRemains()) {
+    if (mark !== spared?.mark && mark !== record?.mark) await endMarked(mark);
+  }
+  if (record === null || spared !== null) return;
+  await endProgram(record, desk, config);
+  desk.ledger.rememberProgram(null);
+}
+
+/** Whether the program that is written down runs, and is what would be started now. */
+export function isFitToAdopt(record: ProgramRecord, desk: Desk, config: AppConfig): boolean {
+  const { good, current, pulling } = desk.ledger.facts;
+  const isGood = record.revision === good && current === good && pulling === null;
+  return isGood && record.config === fingerprint(config) && isAlive(record);
+}
+
+/** Tells programs apart that are started in different ways. */
+export function fingerprint(config: AppConfig): string {
+  return createHash('sha256')
+    .update(JSON.stringify(programPart(config)))
+    .digest('hex')
+    .slice(0, 16);
+}
+
+async function endProgram(record: ProgramRecord, desk: Desk, { application }: AppConfig): Promise<void> {
+  const tree = treeOf(record, desk.paths.appLog);
+  const patience = AbortSignal.timeout(application.stopTimeout * 1000);
+  try {
+    await endGently(tree, { signal: application.stopSignal, command: null, warn: desk.warnOf }, patience);
+  } catch {
+    await endByForce(tree, new AbortController().signal);
+  }
+}

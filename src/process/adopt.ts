@@ -1,0 +1,84 @@
+import type { ProcessReport } from '../../machines/protocol.ts';
+import { isAlive } from './identity.ts';
+import { readTable } from './proc.ts';
+import type { RunningProgram } from './program.ts';
+import { type Root, treeOf } from './tree.ts';
+
+// Taking over what an earlier Huddle has started: it is no child of ours, so that its end has to be looked for.
+
+/** How often it is looked whether adopted processes are there; milliseconds. */
+const lookEvery = 250;
+/** Every so many looks a process is looked at whole: by then its pid may have become somebody else's. */
+const wholeLookEvery = 4;
+
+/**
+ * Follows a program that is running already. Reports as `startProgram` does; how it will end nobody can tell, so that
+ * its exit has neither code nor signal.
+ */
+export function adoptProgram(
+  root: Root,
+  { log, since }: { readonly log: string; readonly since: number },
+  report: (report: ProcessReport) => void,
+): RunningProgram {
+  let isLeft = false;
+  const tell = (fact: ProcessReport) => {
+    if (!isLeft) report(fact);
+  };
+  queueMicrotask(() => tell({ type: 'process.spawned', pid: root.pid, at: since, adopted: true }));
+  const stopLooking = whenGone(root, () => {
+    tell({ type: 'process.exited', exit: { code: null, signal: null }, at: Date.now() });
+  });
+  return {
+    tree: treeOf(root, log),
+    warning: null,
+    leave: () => {
+      isLeft = true;
+      stopLooking();
+    },
+  };
+}
+
+/** The marks that begin like this and that some process carries, each once. */
+export function marksOf(prefix: string): string[] {
+  return [...new Set(readTable(0).alive.map(({ mark }) => mark))].filter((mark) => mark.startsWith(prefix));
+}
+
+interface Watched {
+  readonly root: Root;
+  readonly gone: () => void;
+}
+
+const watched = new Set<Watched>();
+let timer: NodeJS.Timeout | undefined;
+let looks = 0;
+
+/** One timer serves all of them. */
+function whenGone(root: Root, gone: () => void): () => void {
+  const one = { root, gone };
+  watched.add(one);
+  timer ??= setInterval(look, lookEvery).unref();
+  return () => {
+    watched.delete(one);
+    if (watched.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+}
+
+function look(): void {
+  looks += 1;
+  for (const one of watched) {
+    if (looks % wholeLookEvery === 0 ? isAlive(one.root) : exists(one.root.pid)) continue;
+    watched.delete(one);
+    one.gone();
+  }
+}
+
+/** Whether somebody has this pid: a fifth of the cost of a whole look. */
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
