@@ -235,6 +235,10 @@ suite('Programs', { concurrency: 4 }, () => {
       await chown(join(stage.root, 'copies'), nobody, nobody);
       const tell = (what: string) => `echo "$(id -un) $(id -gn) $HOME" >> ${who}/${what}`;
       const revision = await repo.publish({ version: 'v1\n', 'start.sh': `${tell('program')}; exec sleep 1000\n` });
+      // Git refuses a repository that belongs to another user.
+      for (const entry of ['', ...(await readdir(repo.remote, { recursive: true }))]) {
+        await chown(join(repo.remote, entry), nobody, nobody);
+      }
       await stage.app('shop', repo.remote, {
         application: { start: ['sh', 'start.sh'], user: 'nobody' },
         test: { command: tell('test') },
