@@ -83,31 +83,55 @@ interface Birth {
 
 const births = new Map<number, Birth>();
 
-/**
- * Every process that does or could do something (neither zombies nor the kernel's own threads), and that is not known
- * to be older than `since`. To learn that an old one is still the same takes a quarter of the time of reading it, and on
- * most hosts nearly all are old.
- */
-export function readTable(since = 0): ProcessEntry[] {
-  const table: ProcessEntry[] = [];
-  const pids = readdirSync('/proc').map(Number).filter(Number.isInteger);
-  for (const pid of pids) {
-    const folder = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.ino;
-    const birth = births.get(pid);
-    if (folder === undefined || (birth?.folder === folder && birth.startTime < since)) continue;
-    const entry = readEntry(pid);
-    if (entry === null || entry.isZombie) continue;
-    births.set(pid, { folder, startTime: entry.isKernelThread ? -1 : entry.startTime });
-    if (!entry.isKernelThread) table.push(entry);
-  }
-  if (births.size > 2 * pids.length) births.clear();
-  return table;
+/** A process, and to whom it says that it belongs. */
+export interface MarkedEntry extends ProcessEntry {
+  /** '' when it carries none. */
+  readonly mark: string;
 }
 
-let coming: Promise<ProcessEntry[]> | null = null;
+/** One look at all processes. It is no snapshot: while it is taken some end, and some begin unseen. */
+export interface Table {
+  /** All that do or could do something: neither zombies nor the kernel's own threads. */
+  readonly alive: readonly MarkedEntry[];
+  /** Who was found to have ended. */
+  readonly ended: ReadonlySet<number>;
+  /** How many have no environment, as everyone has for an instant who becomes another program. */
+  readonly blank: number;
+}
+
+/**
+ * Looks at every process that is not known to be older than `since`. To learn that an old one is still the same takes a
+ * quarter of the time of reading it, and on most hosts nearly all are old.
+ */
+export function readTable(since = 0): Table {
+  const alive: MarkedEntry[] = [];
+  const ended = new Set<number>();
+  let blank = 0;
+  const pids = readdirSync('/proc').map(Number).filter(Number.isInteger);
+  // The youngest first: they are the likeliest to be gone in a moment.
+  for (const pid of pids.toReversed()) {
+    const folder = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.ino ?? 0;
+    const birth = births.get(pid);
+    if (birth?.folder === folder && birth.startTime < since) continue;
+    const entry = readEntry(pid);
+    if (entry === null || entry.isZombie) {
+      ended.add(pid);
+      continue;
+    }
+    births.set(pid, { folder, startTime: entry.isKernelThread ? -1 : entry.startTime });
+    if (entry.isKernelThread || entry.startTime < since) continue;
+    const mark = readMark(pid);
+    if (mark === null) blank++;
+    alive.push({ ...entry, mark: mark ?? '' });
+  }
+  if (births.size > 2 * pids.length) births.clear();
+  return { alive, ended, blank };
+}
+
+let coming: Promise<Table> | null = null;
 
 /** The table as of this turn's end; all who ask in one turn share it, as when a hundred programs are stopped at once. */
-export function readTableSoon(): Promise<ProcessEntry[]> {
+export function readTableSoon(): Promise<Table> {
   coming ??= setImmediate().then(() => {
     coming = null;
     return readTable();
@@ -118,20 +142,17 @@ export function readTableSoon(): Promise<ProcessEntry[]> {
 const self = process.getuid?.() ?? 0;
 
 /** Whether its environment and files may be looked into: asked first, because every refusal costs a thrown error. */
-export function isReadable(pid: number): boolean {
+function isReadable(pid: number): boolean {
   return self === 0 || statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === self;
 }
 
 const marker = Buffer.from(`\0${markVariable}=`);
 
-/**
- * The mark that a process carries: '' when it carries none, null when its environment is empty, as it is for an instant
- * while it is being replaced by another program.
- */
-export function readMark(pid: number): string | null {
+/** The mark that a process carries: '' when it carries none that we may read, null when it has no environment (any more). */
+function readMark(pid: number): string | null {
+  if (!isReadable(pid)) return '';
   const environment = slurp(`/proc/${pid}/environ`);
-  if (environment === null) return '';
-  if (environment.length === 0) return null;
+  if (environment === null || environment.length === 0) return null;
   const isFirst = environment.subarray(0, marker.length - 1).equals(marker.subarray(1));
   const at = isFirst ? -1 : environment.indexOf(marker);
   if (at < 0 && !isFirst) return '';
@@ -142,6 +163,7 @@ export function readMark(pid: number): string | null {
 
 /** Whether a process could write to this file: who only reads a log, as `tail -f` does, has no part in it. */
 export function holdsForWriting(pid: number, path: string): boolean {
+  if (!isReadable(pid)) return false;
   const files = unlessGone(() => readdirSync(`/proc/${pid}/fd`)) ?? [];
   return files.some((file) => isFile(`/proc/${pid}/fd/${file}`, path) && isForWriting(pid, file));
 }

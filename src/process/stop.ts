@@ -3,7 +3,7 @@ import { type CommandInput, inWords, nameOf, runCommand } from './command.ts';
 import { gone, pauseBefore } from './end.ts';
 import { type Identity, isAlive, sendSignal } from './identity.ts';
 import { readTableSoon } from './proc.ts';
-import { membersOf, type Tree } from './tree.ts';
+import { Doubt, membersOf, type Tree } from './tree.ts';
 
 /** How a program is asked to end. */
 export interface StopRequest {
@@ -34,9 +34,12 @@ export async function endGently(tree: Tree, request: StopRequest, abort: AbortSi
   const found = membersOf(tree, await readTableSoon());
   ask(found, found.length > 0 && (await heeds(request, abort)) ? null : request.signal);
   const seen = new Set<string>();
+  const doubt = new Doubt();
   for (let look = 0; ; look++) {
-    const members = membersOf(tree, await readTableSoon());
-    if (members.length === 0) break;
+    const table = await readTableSoon();
+    const members = membersOf(tree, table);
+    if (members.length === 0 && doubt.isSettledBy(table)) break;
+    if (members.length === 0) continue;
     // Not at first sight: a shell's child that has only just been forked would lose the signal.
     const isLeft = members.every((member) => !asked.has(keyOf(member)) && seen.has(keyOf(member)));
     if (isLeft) ask(members, request.signal);

@@ -1,6 +1,6 @@
 import { cgroupMembers, cgroupOf } from './cgroup.ts';
 import { type Identity, identityOf, isAlive } from './identity.ts';
-import { holdsForWriting, isReadable, type ProcessEntry, readEntry, readMark, readTable } from './proc.ts';
+import { holdsForWriting, type MarkedEntry, readEntry, readTable, type Table } from './proc.ts';
 
 /** What a tree is known by; the ledger keeps this much of it. */
 export interface Root extends Identity {
@@ -35,51 +35,62 @@ export function treeOf(root: Root, log: string | null, reaped: Promise<unknown> 
 /**
  * Every process of the tree that is alive: of its cgroup, its session (and so its group), who carries its mark, who
  * could write to its log (and carries no other mark), what descends from any of these, and who did when it was last
- * looked at. Never Huddle itself, nor what Huddle runs under.
+ * looked at. Never Huddle itself, nor what Huddle runs under. Without a table it looks as often as it takes to be sure.
  */
-export function membersOf(tree: Tree, table: readonly ProcessEntry[] = readTable(tree.root.startTime)): Identity[] {
+export function membersOf(tree: Tree, table?: Table): Identity[] {
+  const { startTime } = tree.root;
+  if (table === undefined) return untilBelieved((fresh) => membersOf(tree, fresh), startTime);
   const inside = cgroupMembers(tree.cgroup);
-  const young = table.filter(({ startTime }) => startTime >= tree.root.startTime); // Nothing of it is older than its root.
-  const patience = { left: 4 };
-  const members = withDescendants(young, (entry) => inside.has(entry.pid) || belongs(entry, tree, patience));
+  const young = table.alive.filter((entry) => entry.startTime >= startTime); // Nothing of it is older than its root.
+  const members = withDescendants(young, (entry) => inside.has(entry.pid) || belongs(entry, tree));
   tree.known.clear();
-  for (const { pid, startTime } of members) tree.known.set(pid, startTime);
+  for (const member of members) tree.known.set(member.pid, member.startTime);
   return members;
+}
+
+function belongs({ pid, startTime, session, mark }: MarkedEntry, { root, isVouchedFor, known, log }: Tree): boolean {
+  if (known.get(pid) === startTime || (isVouchedFor && session === root.pid)) return true;
+  // A mark says to whom a process belongs, whatever it holds open: another release, a script's daemon.
+  return mark === '' ? log !== null && holdsForWriting(pid, log) : mark === root.mark;
 }
 
 /** Every process whose mark begins like this, and what descends from them. */
 export function markedWith(prefix: string): Identity[] {
-  return withDescendants(readTable(), ({ pid }) => isReadable(pid) && (readMark(pid) ?? '').startsWith(prefix));
+  return untilBelieved(({ alive }) => withDescendants(alive, ({ mark }) => mark.startsWith(prefix)), 0);
 }
 
-function belongs(entry: ProcessEntry, { root, isVouchedFor, known, log }: Tree, patience: Patience): boolean {
-  if (known.get(entry.pid) === entry.startTime) return true;
-  if (isVouchedFor && entry.session === root.pid) return true;
-  if (!isReadable(entry.pid)) return false;
-  const mark = settledMark(entry.pid, patience);
-  // A mark says to whom a process belongs, whatever it holds open: another release, a script's daemon.
-  return mark === '' ? log !== null && holdsForWriting(entry.pid, log) : mark === root.mark;
-}
+/**
+ * That a look found nobody proves little when somebody ended meanwhile, who may have been the one that was sought, with
+ * a child that had not begun when the look did; or when somebody was just becoming another program. Only a look without
+ * any of that is to be believed; on a host so busy that there is none, the fifth.
+ */
+export class Doubt {
+  #ended: ReadonlySet<number> = new Set();
+  #looks = 0;
 
-/** How often one look at all processes may still wait for one of them. */
-interface Patience {
-  left: number;
-}
-
-/** While a process is being replaced by another program it has no environment for some 0.1 ms: that is waited out. */
-function settledMark(pid: number, patience: Patience): string {
-  for (let mark = readMark(pid); ; mark = readMark(pid)) {
-    if (mark !== null) return mark;
-    if (patience.left-- <= 0) return '';
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0.3);
+  /** Told of each look that found nobody. */
+  isSettledBy({ ended, blank }: Table): boolean {
+    const before = this.#ended;
+    this.#ended = ended;
+    this.#looks++;
+    return this.#looks >= 5 || (blank === 0 && [...ended].every((pid) => before.has(pid)));
   }
 }
 
-function withDescendants(table: readonly ProcessEntry[], isMember: (entry: ProcessEntry) => boolean): Identity[] {
+function untilBelieved(find: (table: Table) => Identity[], since: number): Identity[] {
+  const doubt = new Doubt();
+  for (;;) {
+    const table = readTable(since);
+    const members = find(table);
+    if (members.length > 0 || doubt.isSettledBy(table)) return members;
+  }
+}
+
+function withDescendants(table: readonly MarkedEntry[], isMember: (entry: MarkedEntry) => boolean): Identity[] {
   const spared = ownLine();
   const children = Map.groupBy(table, ({ parent }) => parent);
-  const members = new Map<number, ProcessEntry>();
-  const add = (entry: ProcessEntry): void => {
+  const members = new Map<number, MarkedEntry>();
+  const add = (entry: MarkedEntry): void => {
     if (members.has(entry.pid) || spared.has(entry.pid)) return;
     members.set(entry.pid, entry);
     children.get(entry.pid)?.forEach(add);

@@ -161,6 +161,16 @@ suite('The sweep after a crash ends', () => {
     assert.deepEqual(membersOf(alive), []);
   });
 
+  for (const look of [1, 2, 3, 4, 5]) {
+    test(`what is never the same process for long, time ${look}`, async (t) => {
+      const workshop = new Workshop(t);
+      const { alive } = await workshop.startFixture('comet.sh', 10 * look);
+      await endByForce(alive, never);
+      assert.deepEqual(workshop.living(), []);
+      assert.deepEqual(membersOf(alive), []);
+    });
+  }
+
   test('nothing before the exit has been reported, though the dead are seen earlier', async (t) => {
     const workshop = new Workshop(t);
     const started = await workshop.startFixture('plain.sh', 1);
