@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { Failure } from '../../machines/failure.ts';
 import type { Facts, HistoryEntry } from '../../machines/protocol.ts';
-import { replaceFile } from './durable.ts';
+import { makeDurable, replaceFile } from './durable.ts';
 import { appendHistory, readHistory } from './history.ts';
 import { refused } from './paths.ts';
 import type { AppPaths } from './paths.ts';
@@ -40,20 +40,36 @@ export interface AppLedger {
 export function openAppLedger(paths: AppPaths, { warn }: { warn: (text: string) => void }): AppLedger {
   let facts = readState(paths, warn);
   let program = readProgram(paths.program, warn);
-  let written: string | null = stateText(facts);
+  let written = stateText(facts);
   let appended: Promise<Failure | null> = Promise.resolve(null);
   const stateOutcome = outcomes(paths.state, warn);
   const programOutcome = outcomes(paths.program, warn);
   const historyOutcome = outcomes(paths.history, warn);
 
-  const save = oneAtATime(async () => {
-    const text = stateText(facts);
-    if (text === written) return null;
-    written = null;
-    const outcome = await attempt(replaceFile(paths.state, text, paths.oldState), stateOutcome);
-    if (outcome === null) written = text;
+  /** What is in the file outlasts a power cut, too: only then may it become the old one that is kept. */
+  let isDurable = true;
+
+  const settle = oneAtATime(async () => {
+    const text = written;
+    const outcome = await attempt(makeDurable(paths.state), stateOutcome);
+    if (text === written) isDurable = outcome === null;
     return outcome;
   });
+
+  /** A kill right after this finds the new facts; a power cut does once it has resolved. */
+  function save(): Promise<Failure | null> {
+    const text = stateText(facts);
+    if (text !== written) {
+      try {
+        replaceFile(paths.state, text, isDurable ? paths.oldState : undefined);
+      } catch (error) {
+        return Promise.resolve(stateOutcome(error));
+      }
+      written = text;
+      isDurable = false;
+    }
+    return isDurable ? Promise.resolve(null) : settle();
+  }
 
   return {
     get facts() {

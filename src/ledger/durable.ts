@@ -1,38 +1,45 @@
-import { copyFile, link, mkdir, open, rename, rm } from 'node:fs/promises';
+import { copyFileSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode } from './paths.ts';
 
 /**
- * Replaces a file so that a reader, a kill and a power cut find either the old or the new text, whole: a temporary file
- * is written and synced, takes the name, and the folder is synced. Its folder is made where it is missing. With `old`,
- * the text before stays under that name. At no moment is there neither of the two. Rejects with the system's error.
+ * Replaces a file so that a reader and a kill find either the old or the new text, whole: a temporary file takes the name.
+ * Its folder is made where it is missing. With `old`, the text before stays under that name; at no moment is there
+ * neither of the two. A power cut may still undo it, or empty the file, until `makeDurable`. Synchronous (about 0.3 ms),
+ * so that nothing that follows from the text can be seen before it is there. Throws the system's error.
  */
-export async function replaceFile(path: string, text: string, old?: string): Promise<void> {
-  await makeFolder(dirname(path));
+export function replaceFile(path: string, text: string, old?: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const fresh = `${path}.new`;
-  const file = await open(fresh, 'w', 0o600);
+  writeFileSync(fresh, text, { mode: 0o600 });
+  if (old !== undefined) keepOld(path, old);
+  renameSync(fresh, path);
+}
+
+/** Resolves when a file and its name outlast a power cut. Rejects with the system's error. */
+export async function makeDurable(path: string): Promise<void> {
+  const file = await open(path, 'r+');
   try {
-    await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
   }
-  if (old !== undefined) await keepOld(path, old);
-  await rename(fresh, path);
   await syncFolder(dirname(path));
+  await syncFolder(dirname(dirname(path)));
 }
 
-async function keepOld(path: string, old: string): Promise<void> {
+function keepOld(path: string, old: string): void {
   const kept = `${old}.new`;
-  await rm(kept, { force: true });
+  rmSync(kept, { force: true });
   try {
-    await link(path, kept);
+    linkSync(path, kept);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return;
     // A file system without hard links (FAT, some network mounts).
-    await copyFile(path, kept);
+    copyFileSync(path, kept);
   }
-  await rename(kept, old);
+  renameSync(kept, old);
 }
 
 /** Makes a folder (0700) and those above it, and sees to it that they outlast a power cut. */

@@ -2,7 +2,7 @@ import { open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { HistoryEntry } from '../../machines/protocol.ts';
-import { makeFolder, replaceFile } from './durable.ts';
+import { makeDurable, makeFolder, replaceFile } from './durable.ts';
 import { errorCode } from './paths.ts';
 import { revisionSchema } from './state-file.ts';
 
@@ -63,7 +63,8 @@ async function trim(path: string): Promise<void> {
   const lines = await linesOf(path);
   if (lines.length <= mostLines) return;
   const kept = lines.slice(-mostLines / 2).filter((line) => parseEntry(line) !== null);
-  await replaceFile(path, `${kept.join('\n')}\n`);
+  replaceFile(path, `${kept.join('\n')}\n`);
+  await makeDurable(path);
 }
 
 async function linesOf(path: string): Promise<string[]> {
