@@ -18,7 +18,7 @@ import { endMarked } from './process/end.ts';
 import { marksOf } from './process/adopt.ts';
 import { appPrefix, folderMark } from './process/mark.ts';
 import { turns } from './effects/turns.ts';
-import { appsIn, isAppActor, isAtRest } from './view.ts';
+import { appIn, appsIn, isAppActor, isAtRest } from './view.ts';
 import { wire } from './wire.ts';
 
 export interface DaemonOptions {
@@ -117,7 +117,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     : await serveControl(
         {
           apps,
-          app: (name) => apps().find((status) => status.name === name),
+          app: (name) => appIn(root.getSnapshot(), name),
           history: (name, limit) => desk(name).ledger.history(limit),
           subscribe(listener) {
             listeners.add(listener);
@@ -164,7 +164,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
 function report(log: Log, name: string, news: News, { context }: HuddleSnapshot): void {
   const config = context.slots[name]?.config;
-  const about = { localPath: config?.repository.localPath ?? '', tested: config?.test !== null };
+  const about = { localPath: config?.repository.localPath ?? '', tested: (config?.test ?? null) !== null };
   const { level, text } = tell(news, about);
   log.write(level, text, name);
 }

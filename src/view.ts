@@ -25,6 +25,14 @@ export function appsIn(root: HuddleSnapshot): AppStatus[] {
   return [...running, ...idle.map(waiting)].sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 
+/** One app of `appsIn`, by itself. */
+export function appIn(root: HuddleSnapshot, name: string): AppStatus | undefined {
+  const slot = root.context.slots[name];
+  const actor = slot && root.children[`app:${name}`];
+  if (actor !== undefined) return statusOf(actor as AppActor, problemOf(root.context.files[slot?.file ?? '']));
+  return appsIn(root).find((status) => status.name === name);
+}
+
 /** Whether every file has been read and every app has come to rest, for now. */
 export function isAtRest(root: HuddleSnapshot): boolean {
   const { isRead, slots } = root.context;

@@ -39,14 +39,18 @@ export function run(
     return adopted;
   }
   const mark = desk.mark();
-  const running = startProgram({ ...input, mark, log, openLog: appendTo }, tell);
-  if (running.warning !== null) warn(`${running.warning.message}; its output is lost until it is started again`);
-  if (running.tree !== null) {
-    const { pid, startTime } = running.tree.root;
-    trees.set(pid, { tree: running.tree, mark });
+  const running = startProgram({ ...input, mark, log, openLog: appendTo }, (fact) => {
+    if (fact.type === 'process.spawned') remember(running, fact.at);
+    tell(fact);
+  });
+  const remember = ({ tree }: RunningProgram, since: number) => {
+    if (tree === null) return;
+    const { pid, startTime } = tree.root;
     const config = fingerprint(input.config);
-    desk.ledger.rememberProgram({ pid, startTime, bootId, mark, revision: input.revision, config, since: Date.now() });
-  }
+    desk.ledger.rememberProgram({ pid, startTime, bootId, mark, revision: input.revision, config, since });
+  };
+  if (running.warning !== null) warn(`${running.warning.message}; its output is lost until it is started again`);
+  if (running.tree !== null) trees.set(running.tree.root.pid, { tree: running.tree, mark });
   return running;
 }
 

@@ -90,9 +90,15 @@ async function find(repository: GitRepository, { branch, revision }: Wanted): Pr
   });
 }
 
-/** `main~2` and the like: the name before the sign must be one. */
+/** A short id after a fetch, `main~2` and the like: the name before the sign must be one. */
 async function safely(repository: GitRepository, revision: string): Promise<Revision | null> {
-  return isName(revision.replace(/[~^].*$/, '')) ? resolveCommit(repository, revision) : null;
+  if (!isName(revision.replace(/[~^].*$/, ''))) return null;
+  const { remote } = repository.place.repository;
+  for (const name of [`refs/remotes/${remote}/${revision}`, `refs/tags/${revision}`, revision]) {
+    const found = await resolveCommit(repository, name);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 /** Whether the remote has it; every other error is one. */

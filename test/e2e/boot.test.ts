@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { eventually, plain, program, scene } from './harness.ts';
 
-suite('Starting anew', { concurrency: 4 }, () => {
+suite('Starting anew', { concurrency: 2 }, () => {
   test('a good revision in place starts without the remote, which is asked afterwards', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();
@@ -50,8 +50,7 @@ suite('Starting anew', { concurrency: 4 }, () => {
     await huddle.stop();
   });
 
-  const later = { todo: 'taking over is not built yet: the next Huddle ends what runs and starts it anew' };
-  test('the next Huddle takes a running program over, without a restart', later, async (t) => {
+  test('the next Huddle takes a running program over, without a restart', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();
     const first = await repo.publish(plain('v1'));
