@@ -1,0 +1,194 @@
+import type { Facts, ProgramState, Revision } from '../../machines/protocol.ts';
+
+// What must hold whatever happens, stated apart from the machines: by what is seen of an app from outside, and by what
+// it did. The graph (graph.test.ts) and the walks (walks.test.ts) hold every moment of every life against it.
+
+/** What can be seen of an app at one instant. */
+export interface Look {
+  /** By the words of the contract; `leaving` and `gone` at the end. */
+  readonly state: string;
+  readonly facts: Facts;
+  /** As the app believes. */
+  readonly program: ProgramState;
+  /** The revisions whose processes are alive. */
+  readonly alive: readonly Revision[];
+  readonly hasProgram: boolean;
+  /** There is a program, and it is wanted up for ever. */
+  readonly isServer: boolean;
+}
+
+/** What the past says about the present. */
+export interface Chronicle {
+  /** Revisions that have proved themselves. */
+  readonly accepted: readonly Revision[];
+  /** Revisions that passed their test since they were last rejected. */
+  readonly passed: readonly Revision[];
+  /** Revisions that an operator wants all the same; `*` is the newest, whichever it is. */
+  readonly named: readonly Revision[];
+  /** An operator's order, or an edit of the config, is still being carried out. */
+  readonly isOrdered: boolean;
+  readonly isDetached: boolean;
+  /** A process has once refused to die. */
+  readonly isStuck: boolean;
+}
+
+/**
+ * What happened at once: one event, and what it led to. Deeds are `spawn a`, `gone a`, `proved a` (it was up for as
+ * long as it had to settle, or did its job), `pull a`, `passed a`, `stuck a`, `ask`, `fetch a` and so on, in order.
+ */
+export interface Moment {
+  readonly before: Look;
+  readonly event: string;
+  readonly deeds: readonly string[];
+  readonly after: Look;
+}
+
+export const beginning = (facts: Facts): Chronicle => ({
+  accepted: [facts.good, facts.previous].filter((revision) => revision !== null),
+  passed: [],
+  named: [],
+  isOrdered: false,
+  isDetached: false,
+  isStuck: false,
+});
+
+/** The chronicle with one more moment in it. */
+export function chronicle(past: Chronicle, moment: Moment): Chronicle {
+  const { event, deeds, after } = moment;
+  const [verb = '', object = '*'] = event.split(' ');
+  const fresh = newRejections(moment);
+  const isFresh = (revision: Revision) => fresh.includes(revision);
+  const isOrder = ['deploy', 'rollback', 'start', 'restart', 'resume', 'check', 'config'].includes(verb);
+  const isResting = ['running', 'waiting', 'stopped'].includes(after.state);
+  const named = verb === 'deploy' ? [...past.named, object] : past.named;
+  return {
+    accepted: unique([...past.accepted, ...objects(deeds, 'proved'), ...withoutProgram(moment)]),
+    passed: unique([...past.passed, ...objects(deeds, 'passed')]).filter((revision) => !isFresh(revision)),
+    named: unique(named).filter((revision) => !(fresh.length > 0 && revision === '*') && !isFresh(revision)),
+    isOrdered: (past.isOrdered || isOrder) && !(isResting && !isOrder),
+    isDetached: past.isDetached || verb === 'detach',
+    isStuck: past.isStuck || objects(deeds, 'stuck').length > 0,
+  };
+}
+
+export interface Invariant {
+  readonly title: string;
+  /** `past` holds the moment itself already. */
+  readonly isBroken: (moment: Moment, past: Chronicle) => boolean;
+}
+
+export const invariants: readonly Invariant[] = [
+  {
+    title: 'never two programs of one app are alive in place',
+    isBroken: (moment) => replay(moment).some(({ alive }) => alive.length > 1),
+  },
+  {
+    title: 'the tree is never touched while a program is alive',
+    isBroken: (moment) =>
+      (moment.after.state === 'pulling' && moment.after.alive.length > 0) ||
+      replay(moment).some(({ verb, alive }) => ['pull', 'pre-pull', 'post-pull'].includes(verb) && alive.length > 0),
+  },
+  {
+    title: 'a rejected revision is never started by itself while there is a good one',
+    isBroken: ({ before, deeds, after }, { passed, named }) =>
+      before.facts.good !== null &&
+      // What had been started before it was rejected may still come up, to be stopped.
+      after.program !== 'stopping' &&
+      objects(deeds, 'spawn').some((started) => {
+        const rejection = before.facts.rejected.find(({ revision }) => revision === started);
+        if (rejection === undefined || started === before.facts.good) return false;
+        const isRetested = rejection.why === 'test failed' && passed.includes(started);
+        return !isRetested && !named.includes(started) && !named.includes('*');
+      }),
+  },
+  {
+    title: 'the good revision and the one before are ones that were accepted',
+    isBroken: ({ after: { facts } }, { accepted }) =>
+      [facts.good, facts.previous].some((revision) => revision !== null && !accepted.includes(revision)),
+  },
+  {
+    title: 'the good revision is not a rejected one',
+    isBroken: ({ after: { facts, state } }) =>
+      state === 'running' && facts.rejected.some(({ revision }) => revision === facts.good),
+  },
+  {
+    title: 'what is started is what is in place, unless that could not be made whole',
+    isBroken: ({ deeds, after: { facts } }) =>
+      facts.pulling === null && objects(deeds, 'spawn').some((started) => started !== facts.current),
+  },
+  {
+    title: 'after stop, retire and shutdown no process is alive',
+    isBroken: ({ after }, { isDetached, isStuck }) =>
+      (after.state === 'stopped' || (after.state === 'gone' && !isDetached && !isStuck)) && after.alive.length > 0,
+  },
+  {
+    title: 'detach leaves the program alone',
+    isBroken: ({ event, deeds }) => event === 'detach' && objects(deeds, 'gone').length > 0,
+  },
+  {
+    title: 'a stopped app does nothing until it is told to',
+    isBroken: ({ before, event, deeds }) =>
+      before.state === 'stopped' &&
+      !['start', 'restart', 'deploy'].includes(event.split(' ')[0] ?? '') &&
+      deeds.some((deed) => deed !== 'close'),
+  },
+  {
+    title: 'a stopped app is written down as stopped, and no other one is',
+    isBroken: ({ after: { state, facts } }) =>
+      facts.stopped !== (state === 'stopped') && !['leaving', 'gone'].includes(state),
+  },
+  {
+    title: 'a paused or pinned app never checks by itself',
+    isBroken: ({ before, deeds }, { isOrdered }) =>
+      (before.facts.paused || before.facts.pinned) &&
+      ['running', 'waiting', 'restarting', 'pulling', 'stopping'].includes(before.state) &&
+      !isOrdered &&
+      deeds.some((deed) => ['ask', 'fetch', 'test', 'open'].includes(deed.split(' ')[0] ?? '')),
+  },
+  {
+    title: 'a tree that is being changed is written down as such beforehand',
+    isBroken: ({ after: { state, facts } }) => state === 'pulling' && facts.pulling === null,
+  },
+  {
+    title: 'the program of a running app is not left down',
+    isBroken: ({ before, after }, { isStuck }) =>
+      ['running', 'checking', 'testing'].includes(after.state) &&
+      ['running', 'checking', 'testing'].includes(before.state) &&
+      after.isServer &&
+      before.isServer &&
+      (after.state === 'running' || after.facts.good !== null) &&
+      !isStuck &&
+      after.program === 'down',
+  },
+];
+
+/** The titles of what a moment breaks. */
+export function broken(moment: Moment, past: Chronicle): string[] {
+  return invariants.filter(({ isBroken }) => isBroken(moment, past)).map(({ title }) => title);
+}
+
+/** The deeds one by one, each with what was alive right after it. */
+function replay({ before, deeds }: Moment): { verb: string; alive: Revision[] }[] {
+  let alive = [...before.alive];
+  return deeds.map((deed) => {
+    const [verb = '', object = ''] = deed.split(' ');
+    if (verb === 'spawn') alive = [...alive, object];
+    if (verb === 'gone') alive = alive.filter((_, index) => index !== alive.indexOf(object));
+    return { verb, alive };
+  });
+}
+
+function newRejections({ before, after }: Moment): Revision[] {
+  const known = new Set(before.facts.rejected);
+  return after.facts.rejected.filter((rejection) => !known.has(rejection)).map(({ revision }) => revision);
+}
+
+function objects(deeds: readonly string[], wanted: string): Revision[] {
+  return deeds.filter((deed) => deed.startsWith(`${wanted} `)).map((deed) => deed.slice(wanted.length + 1));
+}
+
+/** Where there is no program, a revision that is in place is good. */
+const withoutProgram = ({ before, after }: Moment) =>
+  (before.hasProgram && after.hasProgram) || after.facts.current === null ? [] : [after.facts.current];
+
+const unique = <T>(list: readonly T[]): T[] => [...new Set(list)].sort();

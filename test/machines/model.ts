@@ -1,0 +1,426 @@
+import assert from 'node:assert/strict';
+import {
+  type AnyActorRef,
+  type AnyStateMachine,
+  createActor,
+  createEmptyActor,
+  fromCallback,
+  type SnapshotFrom,
+} from 'xstate';
+import { appMachine } from '../../machines/app.ts';
+import type { AppConfig } from '../../machines/config.ts';
+import { Failure } from '../../machines/failure.ts';
+import { processMachine } from '../../machines/process.ts';
+import { programMachine } from '../../machines/program.ts';
+import { type Facts, noFacts, type Revision } from '../../machines/protocol.ts';
+import { beginning, broken, type Chronicle, chronicle, type Look } from './invariants.ts';
+
+// An app, its program and its process, put together without any actor that runs: one pure logic for `xstate/graph`.
+// Timers fire in any order, slots answer in any way, processes die whenever they like.
+
+const inert = fromCallback(() => {});
+const slots = { open: inert, ask: inert, fetch: inert, test: inert, pull: inert, script: inert, close: inert };
+const machines = {
+  app: appMachine.provide({ actors: { program: inert, ...slots } as never }),
+  program: programMachine.provide({ actors: { process: inert, watchdog: inert } as never }),
+  process: processMachine.provide({ actors: { run: inert, endGently: inert, endByForce: inert } as never }),
+};
+type Part = keyof typeof machines;
+
+interface Parts {
+  readonly app: SnapshotFrom<typeof appMachine>;
+  readonly program: SnapshotFrom<typeof programMachine>;
+  readonly process: SnapshotFrom<typeof processMachine> | null;
+}
+
+/** Where the played world is. */
+interface Ground {
+  /** What HEAD of the working copy is at; null while there is none. */
+  readonly head: Revision | null;
+  /** The revision that the process runs, while it is alive. */
+  readonly alive: Revision | null;
+  readonly isLater: boolean;
+}
+
+/** One state of the model. */
+export interface Scene extends Parts, Ground {
+  readonly status: 'active';
+  readonly depth: number;
+  readonly past: Chronicle;
+  /** What the way here has broken. */
+  readonly broken: readonly string[];
+}
+
+/** An event of the model: an operator's word, an answer of the world, or a timer. */
+export interface Happening {
+  readonly type: string;
+  readonly isOrder: boolean;
+  readonly play: (stage: Play) => void;
+}
+
+/** Which life is explored. */
+export interface Setting {
+  readonly configs: Readonly<Record<string, AppConfig>>;
+  readonly facts: Partial<Facts>;
+  readonly head: Revision | null;
+  /** What the branch may be at. */
+  readonly tips: readonly Revision[];
+  /** What an operator may say: `stop`, `deploy b`, `config program` … */
+  readonly orders: readonly string[];
+  /** Whether answers may be failures. */
+  readonly isFallible: boolean;
+}
+
+const trouble = new Failure('internal', { doing: 'playing', subject: 'a part', reason: 'it failed' });
+const day = 24 * 3600 * 1000;
+let now = 0;
+
+/** What xstate gives a machine to act upon; sends are caught, nothing runs. */
+function makeScope(part: Part) {
+  const parent = createEmptyActor();
+  const self = createActor(inert, { parent, id: part } as never);
+  const sent: { to: string; event: { type: string } }[] = [];
+  const begun: { id: string; input: unknown }[] = [];
+  const told: string[] = [];
+  let current: unknown = null;
+  Object.assign(self, { getSnapshot: () => current });
+  const scope = {
+    self,
+    id: part,
+    sessionId: part,
+    logger: () => {},
+    defer: () => {},
+    system: self.system,
+    stopChild: () => {},
+    emit: () => {},
+    actionExecutor: (action: { type: string; params: unknown }) => {
+      const { type, params } = action;
+      if (type === 'xstate.sendTo') {
+        const { to, event } = params as unknown as { to: AnyActorRef; event: { type: string } };
+        assert.equal(typeof to, 'object', `${part} sends ${event.type} to ${String(to)}, which is not there`);
+        sent.push({ to: to === (parent as unknown) ? 'parent' : to.id, event });
+      }
+      if (type === 'xstate.spawnChild') begun.push(params as unknown as { id: string; input: unknown });
+    },
+  };
+  return { scope, sent, begun, told, hold: (snapshot: unknown) => (current = snapshot) };
+}
+
+const scopes = { app: makeScope('app'), program: makeScope('program'), process: makeScope('process') };
+
+/** The inputs of the slots that are at work, by their actors. */
+const inputs = new WeakMap<AnyActorRef, Record<string, unknown>>();
+
+/** One event of the model being played: messages go to and fro until all is quiet. */
+class Play {
+  parts: { -readonly [K in keyof Parts]: Parts[K] };
+  ground: Ground;
+  readonly deeds: string[] = [];
+  private readonly post: { to: Part; event: { type: string } }[] = [];
+
+  constructor(parts: Parts, ground: Ground) {
+    const { app, program, process } = parts;
+    const { head, alive, isLater } = ground;
+    this.parts = { app, program, process };
+    this.ground = { head, alive, isLater };
+  }
+
+  /** Delivers an event, and whatever is sent because of it. */
+  send(to: Part, event: { type: string }): void {
+    this.post.push({ to, event });
+    this.deliver();
+  }
+
+  begin(part: Part, input: unknown): void {
+    const machine = machines[part] as unknown as AnyStateMachine;
+    this.take(part, machine.getInitialSnapshot(scopes[part].scope as never, input as never));
+  }
+
+  deliver(): void {
+    for (let letter = this.post.shift(); letter !== undefined; letter = this.post.shift()) {
+      this.receive(letter.to, letter.event);
+    }
+  }
+
+  private receive(part: Part, event: { type: string }): void {
+    const snapshot = this.parts[part];
+    if (snapshot === null || snapshot.status !== 'active') return;
+    const machine = machines[part] as unknown as AnyStateMachine;
+    const { scope, hold } = scopes[part];
+    hold(snapshot);
+    now = this.ground.isLater ? day : 0;
+    this.take(part, machine.transition(snapshot as never, event, scope as never));
+  }
+
+  /** Keeps what a machine came to, and posts what it sent. */
+  private take(part: Part, snapshot: { status: string; error?: unknown; children: object; output?: unknown }): void {
+    const { sent, begun } = scopes[part];
+    const [messages, children] = [sent.splice(0), begun.splice(0)];
+    Object.assign(this.parts, { [part]: snapshot });
+    if (snapshot.status === 'error') throw snapshot.error;
+    for (const { id, input } of children) this.open(part, id, snapshot.children as never, input);
+    for (const { to, event } of messages) {
+      const receiver = to === 'parent' ? owners[part] : to;
+      if (receiver === 'app' || receiver === 'program' || receiver === 'process')
+        this.post.push({ to: receiver, event });
+    }
+    if (part === 'process' && snapshot.status === 'done') {
+      this.parts.process = null;
+      const done = { type: 'xstate.done.actor.process', output: snapshot.output };
+      this.post.push({ to: 'program', event: done });
+    }
+  }
+
+  private open(part: Part, id: string, children: Record<string, AnyActorRef>, input: unknown): void {
+    if (part === 'program' && id === 'process') this.begin('process', input);
+    if (part === 'app' && id === 'program') this.begin('program', input);
+    const actor = children[id];
+    if (part !== 'app' || id === 'program' || actor === undefined) return;
+    const given = input as { revision?: string; hook?: string };
+    inputs.set(actor, given as never);
+    this.deeds.push([given.hook ?? slotOf(actor), given.revision ?? ''].join(' ').trim());
+  }
+
+  /** The process ends, by itself or by force. */
+  end(exit: { code: number | null; signal: string | null }): void {
+    const { alive } = this.ground;
+    if (alive === null) return;
+    this.ground = { ...this.ground, alive: null };
+    this.deeds.push(`gone ${alive}`);
+    const { restart } = this.parts.program.context.config.application;
+    if (exit.code === 0 && restart !== 'always') this.deeds.push(`proved ${alive}`);
+    this.send('process', { type: 'process.exited', exit, at: now } as never);
+  }
+}
+
+const owners: Readonly<Record<Part, Part | 'nobody'>> = { app: 'nobody', program: 'app', process: 'program' };
+
+const slotOf = (actor: AnyActorRef) => (actor as unknown as { src: string }).src;
+
+/** The model of one setting, as `xstate/graph` takes it. */
+export function model(setting: Setting) {
+  const config = setting.configs['base'];
+  assert.ok(config !== undefined);
+  const facts: Facts = { ...noFacts, ...setting.facts };
+  const first = () => {
+    const ground: Ground = { head: setting.head, alive: null, isLater: false };
+    const play = new Play({ process: null } as Parts, ground);
+    play.begin('app', { name: 'shop', config, facts, now: () => now, random: () => 0.5 });
+    play.deliver();
+    return scene(play, { depth: 0, past: beginning(facts), broken: [] });
+  };
+  return {
+    getInitialSnapshot: first,
+    transition: (before: Scene, { type, play }: Happening): Scene => {
+      const stage = new Play(before, before);
+      const faults: string[] = [];
+      try {
+        play(stage);
+      } catch (thrown) {
+        faults.push(`no event makes a machine throw: ${String(thrown)}`);
+      }
+      const moment = {
+        before: look(before),
+        event: type,
+        deeds: stage.deeds,
+        after: look({ ...stage.parts, ...stage.ground }),
+      };
+      const past = chronicle(before.past, moment);
+      return scene(stage, { depth: before.depth + 1, past, broken: [...faults, ...broken(moment, past)] });
+    },
+    getPersistedSnapshot: (snapshot: Scene) => snapshot,
+    config: undefined,
+  };
+}
+
+function scene({ parts, ground }: Play, rest: { depth: number; past: Chronicle; broken: readonly string[] }): Scene {
+  const { app, program, process } = parts;
+  return { status: 'active', app, program, process, ...ground, ...rest };
+}
+
+/** The app's state by the words of the contract. */
+export function stateOf({ app }: Pick<Scene, 'app'>): string {
+  const { value } = app;
+  return typeof value === 'string' ? value : (Object.keys(value)[0] ?? '');
+}
+
+function look(parts: Parts & Ground): Look {
+  const { app, alive } = parts;
+  const { application } = app.context.config;
+  return {
+    state: stateOf(parts),
+    facts: app.context.facts,
+    program: app.context.program.state,
+    alive: alive === null ? [] : [alive],
+    hasProgram: application.start !== null,
+    isServer: application.start !== null && application.restart === 'always',
+  };
+}
+
+/** Everything that can happen in a scene. */
+export function happenings(setting: Setting): (scene: Scene) => Happening[] {
+  const orders = setting.orders.map((text) => order(setting, text));
+  return (scene) => {
+    if (scene.app.status !== 'active') return [];
+    return [...orders, ...answers(setting, scene), ...deaths(setting, scene), ...timers(scene)];
+  };
+}
+
+function order({ configs }: Setting, text: string): Happening {
+  const [type = '', object = null] = text.split(' ');
+  const event =
+    type === 'config'
+      ? { type, config: configs[object ?? ''] }
+      : type === 'deploy'
+        ? { type, revision: object === '*' ? null : object }
+        : { type };
+  return { type: text, isOrder: true, play: (stage) => stage.send('app', event) };
+}
+
+/** What the slots of the app that are at work may answer. */
+function answers({ tips, isFallible }: Setting, { app, head }: Scene): Happening[] {
+  return Object.entries(app.children).flatMap(([id, actor]) => {
+    if (actor === undefined || id === 'program') return [];
+    const slot = slotOf(actor);
+    const input = inputs.get(actor) ?? {};
+    const revision = String(input['revision']);
+    const done = (label: string, output: unknown, effect?: (stage: Play) => void): Happening => ({
+      type: `answer ${label}`,
+      isOrder: false,
+      play: (stage) => {
+        effect?.(stage);
+        stage.send('app', { type: `xstate.done.actor.${id}`, output, actorId: id } as never);
+      },
+    });
+    const place = (stage: Play) => (stage.ground = { ...stage.ground, head: revision });
+    const failed: Happening = {
+      type: `answer ${slot} failed`,
+      isOrder: false,
+      play: (stage) => stage.send('app', { type: `xstate.error.actor.${id}`, error: trouble, actorId: id } as never),
+    };
+    const failures = isFallible ? [failed] : [];
+    switch (slot) {
+      case 'open':
+        return [
+          ...(input['want'] === 'place'
+            ? [done('open', { head, branch: 'main', tip: null })]
+            : tips.map((tip) => done(`open ${tip}`, { head, branch: 'main', tip }))),
+          ...failures,
+        ];
+      case 'ask':
+        return [...tips.map((tip) => done(`ask ${tip}`, { tip })), ...failures];
+      case 'fetch':
+        return [done('fetch', { revision, commits: 1, authors: [], subject: '' }), ...failures];
+      case 'test': {
+        const passed = done('test passed', { kind: 'passed' }, (stage) => stage.deeds.push(`passed ${revision}`));
+        const verdicts = ['failed', 'pending'].map((kind) => done(`test ${kind}`, { kind, failure: trouble }));
+        return isFallible ? [passed, ...verdicts, failed] : [passed];
+      }
+      case 'pull':
+        return [done('pull', { saved: null }, place), ...failures];
+      default:
+        return [done(slot, undefined), ...failures];
+    }
+  });
+}
+
+/** What may become of the process, and of its watchdog. */
+function deaths({ isFallible }: Setting, { process, program, alive }: Scene): Happening[] {
+  if (process === null) return [];
+  const happening = (type: string, play: Happening['play']): Happening => ({ type, isOrder: false, play });
+  const list: Happening[] = [];
+  const { revision } = process.context;
+  const at = (id: string) => process.children[id];
+  const slot = Object.keys(process.children).find((id) => slotOf(at(id) as AnyActorRef) !== 'run');
+  const done = (stage: Play) => stage.send('process', { type: `xstate.done.actor.${slot}`, actorId: slot } as never);
+  if (alive === null && process.matches('starting')) {
+    list.push(
+      happening('spawned', (stage) => {
+        stage.ground = { ...stage.ground, alive: revision };
+        stage.deeds.push(`spawn ${revision}`);
+        stage.send('process', { type: 'process.spawned', pid: 1, at: now } as never);
+      }),
+    );
+    const failed = { type: 'process.failed', failure: trouble, at: now };
+    if (isFallible) list.push(happening('not spawned', (stage) => stage.send('process', failed as never)));
+  }
+  if (alive !== null && isFallible) {
+    list.push(happening('exits 0', (stage) => stage.end({ code: 0, signal: null })));
+    list.push(happening('exits 1', (stage) => stage.end({ code: 1, signal: null })));
+  }
+  if (slot !== undefined) {
+    list.push(
+      happening('ended', (stage) => {
+        stage.end({ code: null, signal: 'SIGTERM' });
+        done(stage);
+      }),
+    );
+    const failed = { type: `xstate.error.actor.${slot}`, error: trouble, actorId: slot };
+    const isKilling = slotOf(at(slot) as AnyActorRef) === 'endByForce';
+    const fail = happening('not ended', (stage) => {
+      if (isKilling && alive !== null) stage.deeds.push(`stuck ${alive}`);
+      stage.send('process', failed as never);
+    });
+    if (isFallible) list.push(fail);
+  }
+  if (program.children['watchdog'] === undefined) return list;
+  const report = (type: string) =>
+    happening(type, (stage) => stage.send('program', { type, failure: trouble } as never));
+  return [...list, report('watchdog.healthy'), ...(isFallible ? [report('watchdog.unhealthy')] : [])];
+}
+
+/** The timers that run, each of which may fire next. */
+function timers(scene: Scene): Happening[] {
+  const later: Happening = {
+    type: 'a day passes',
+    isOrder: false,
+    play: (stage) => (stage.ground = { ...stage.ground, isLater: true }),
+  };
+  const list: Happening[] = scene.isLater ? [] : [later];
+  for (const part of ['app', 'program', 'process'] as const) {
+    const snapshot = scene[part];
+    if (snapshot === null) continue;
+    const nodes = (snapshot as unknown as { _nodes: { after: { eventType: string; delay: unknown }[] }[] })._nodes;
+    const pending = new Map(nodes.flatMap(({ after }) => after.map(({ eventType, delay }) => [eventType, delay])));
+    for (const [type, delay] of pending) {
+      list.push({
+        type: `timer ${String(delay)}`,
+        isOrder: false,
+        play: (stage) => {
+          const { alive } = stage.ground;
+          if (delay === 'settle' && alive !== null) stage.deeds.push(`proved ${alive}`);
+          if (delay === 'stuckTimeout' && alive !== null) stage.deeds.push(`stuck ${alive}`);
+          stage.send(part, { type });
+        },
+      });
+    }
+  }
+  return list;
+}
+
+/** A scene by what matters of it: two scenes of the same text have the same future. */
+export function textOf(setting: Setting): (scene: Scene) => string {
+  const named = new Map(Object.entries(setting.configs).map(([name, config]) => [config, name]));
+  const nameOf = (config: AppConfig | null) => (config === null ? '' : named.get(config));
+  return ({ app, program, process, head, alive, isLater, past, broken }) => {
+    const { facts, opened, asked, target, attempt, wish, leave, tested, checkAgain, condemned, held } = app.context;
+    const { rejected, provingUntil, ...durable } = facts;
+    return JSON.stringify([
+      app.value,
+      nameOf(app.context.config),
+      nameOf(held),
+      durable,
+      rejected.map(({ revision, why }) => [revision, why]),
+      provingUntil !== null,
+      app.matches('cloning') ? opened : null,
+      app.matches('checking') ? asked : null,
+      [target, attempt?.revision, attempt?.byHand, wish, leave, checkAgain, condemned !== null],
+      [tested, app.context.scriptTries, app.context.nextCheck !== null, app.context.program.state],
+      [program.value, program.context.revision, nameOf(program.context.config), program.context.verdict],
+      [program.context.ending, Math.min(program.context.exits, 4), program.context.health],
+      [process?.value, alive, head, isLater],
+      past,
+      broken,
+    ]);
+  };
+}
