@@ -5,7 +5,7 @@ import { suite, test } from 'node:test';
 import { eventually, plain, program, scene } from './harness.ts';
 import type { AppStatus } from './command.ts';
 
-suite('The command', { concurrency: 4 }, () => {
+suite('The command', { concurrency: 2 }, () => {
   test('a second Huddle on the same folder refuses with exit code 1 and disturbs nothing', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();

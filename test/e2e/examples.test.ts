@@ -34,7 +34,7 @@ function start(stage: Scene, dir: string): Huddle {
   return new Huddle(dir, [], stage.environment({ PATH }));
 }
 
-suite('The examples', { concurrency: 4 }, () => {
+suite('The examples', { concurrency: 2 }, () => {
   for (const [example, app] of [
     ['web', 'web'],
     ['web-ini', 'web'],

@@ -20,7 +20,7 @@ async function runningShop(
   return { huddle, status, sections, remote: repo.remote, first };
 }
 
-suite('The hot folder', { concurrency: 4 }, () => {
+suite('The hot folder', { concurrency: 2 }, () => {
   test('a file that is dropped in starts its app; one that is not a config is left alone', async (t) => {
     const stage = await scene(t);
     const { huddle, first, remote } = await runningShop(stage);

@@ -61,7 +61,7 @@ export class Scene {
   sections(name: string, remote: string, sections: Sections = {}): Sections {
     const usual: Sections = {
       repository: { 'remote path': remote, 'local path': this.copy(name), branch: 'main' },
-      timing: { minimum: 0.3 },
+      timing: { minimum: 0.5 },
       application: {
         start: ['sh', 'program.sh'],
         environment: { JOURNAL: this.journalFile },
@@ -151,16 +151,16 @@ export class Scene {
   }
 }
 
-/** Waits for a fact that no event tells: looks again every 20 ms, and fails after 20 s. */
+/** Waits for a fact that no event tells: looks again every 20 ms, and fails after 30 s. */
 export async function eventually<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
 ): Promise<T> {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 30_000;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (Date.now() > end) throw new Error(`not within 20 s: ${what}`);
+    if (Date.now() > end) throw new Error(`not within 30 s: ${what}`);
     await sleep(20);
   }
 }

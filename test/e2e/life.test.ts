@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { eventually, plain, scene } from './harness.ts';
 
-suite('The life of an app', { concurrency: 4 }, () => {
+suite('The life of an app', { concurrency: 2 }, () => {
   test('an app is cloned, tested, started; a push is tested and goes live', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();

@@ -8,7 +8,7 @@ import { alive, environmentOf } from './proc.ts';
 
 const crasher = { 'program.sh': program('crasher.sh') };
 
-suite('Programs', { concurrency: 4 }, () => {
+suite('Programs', { concurrency: 2 }, () => {
   test('a killed program comes back with a new process, and no other app notices', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();

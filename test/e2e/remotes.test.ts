@@ -21,7 +21,7 @@ async function ssh(t: TestContext): Promise<Sshd> {
   return server;
 }
 
-suite('Remotes', { concurrency: 4 }, () => {
+suite('Remotes', { concurrency: 2 }, () => {
   test('over http, with no credentials', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();

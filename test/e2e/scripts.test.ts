@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { plain, scene } from './harness.ts';
 
-suite('Scripts', { concurrency: 4 }, () => {
+suite('Scripts', { concurrency: 2 }, () => {
   test('they run in the working copy around the pull, while the program is stopped', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();

@@ -23,7 +23,7 @@ async function watched(
   await stage.app('shop', remote, sections);
 }
 
-suite('Watchdog', { concurrency: 4 }, () => {
+suite('Watchdog', { concurrency: 2 }, () => {
   const kinds: readonly [string, (port: number, stage: Scene) => Record<string, unknown>][] = [
     ['HTTP status', (port) => ({ host: 'http://127.0.0.1/health', port })],
     ['HTTP body', (port) => ({ host: `http://127.0.0.1:${port}/`, response: 'version v1' })],
