@@ -5,7 +5,7 @@ import { runGit } from './client.ts';
 import { layOutRepository } from './clone.ts';
 import { enter, ready } from './common-folder.ts';
 import type { GitPlace } from './place.ts';
-import { ownFolder, repositoryOf, type GitRepository } from './repository.ts';
+import { ownFolder, repositoryOf, storeOf, type GitRepository } from './repository.ts';
 import { runScript } from './script.ts';
 import { listSubmodules } from './submodules.ts';
 
@@ -64,7 +64,7 @@ cat > packed-refs
   await runGit(candidate, ['read-tree', '--reset', '-u', revision]);
   if (!source.place.repository.submodules) return;
   for (const { name, path, revision: inner } of await listSubmodules(candidate, revision)) {
-    const from = { ...source, gitDir: join(source.gitDir, 'modules', name), workTree: join(source.workTree, path) };
+    const from = storeOf({ ...source, gitDir: join(source.gitDir, 'modules', name) });
     const workTree = join(candidate.workTree, path);
     await ready(from);
     await populate(from, { ...candidate, gitDir: join(workTree, '.git'), workTree }, inner);

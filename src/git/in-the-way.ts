@@ -31,7 +31,7 @@ export async function findInTheWay(repository: GitRepository, sight: Sight): Pro
   const { staged, edited, target, interrupted } = sight;
   const inIndex = (path: Path): boolean => edited.has(path) || (staged.has(path) && staged.get(path)?.status !== 'D');
   const isAs = (tree: Comparison | null, path: Path): boolean =>
-    tree !== null && !tree.disk.has(path) && contains(tree, path, inIndex(path));
+    tree !== null && !tree.disk.has(path) && contains(tree, path, inIndex(path)) && !isGitlink(tree, path);
   const isKnown = (path: Path): boolean => isAs(target, path) || isAs(interrupted, path);
 
   const tracked = [
@@ -64,6 +64,11 @@ function contains(tree: Comparison, path: Path, inIndex: boolean): boolean {
   return inIndex ? status !== 'A' : status === 'D';
 }
 
+// The disk is not compared with what a tree has as a submodule.
+function isGitlink(tree: Comparison, path: Path): boolean {
+  return tree.index.get(path)?.oldMode === gitlink;
+}
+
 /** Untracked files inside folders that stand where the target has a file, or that stand where it needs a folder. */
 async function findReplaced(
   repository: GitRepository,
@@ -71,9 +76,8 @@ async function findReplaced(
 ): Promise<{ files: Path[]; repositories: Path[] }> {
   const wanted = [
     ...[...target.disk].filter(([, { status }]) => status === 'D').map(([path]) => path),
-    ...[...target.index].filter(([, { oldMode }]) => oldMode === gitlink).map(([path]) => path),
+    ...[...target.index.keys()].filter((path) => isGitlink(target, path)),
   ];
-  const gitlinks = new Set([...target.index].filter(([, { oldMode }]) => oldMode === gitlink).map(([path]) => path));
   const seen = new Map<Path, Promise<Kind>>();
   const look = (path: Path): Promise<Kind> => {
     const known = seen.get(path) ?? kindOf(repository, path);
@@ -82,7 +86,7 @@ async function findReplaced(
   };
   const roots = new Set<Path>();
   for (const path of wanted) {
-    const blocking = await firstBlocking(path, gitlinks.has(path), look);
+    const blocking = await firstBlocking(path, isGitlink(target, path), look);
     if (blocking !== null) roots.add(blocking);
   }
   if (roots.size === 0) return { files: [], repositories: [] };

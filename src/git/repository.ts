@@ -26,6 +26,11 @@ export function repositoryOf(place: GitPlace, doing: string, signal: AbortSignal
   };
 }
 
+/** The same without its work tree, for commands that need none: that folder may not be there yet, and git minds. */
+export function storeOf(repository: GitRepository): GitRepository {
+  return { ...repository, workTree: repository.gitDir };
+}
+
 /** Huddle's folder inside a git directory, which git itself never looks at. */
 export function ownFolder(gitDir: string): string {
   return join(gitDir, 'huddle');

@@ -12,7 +12,7 @@ import { emptyTree, moveTo, replaceFiles } from './move.ts';
 import { readHead, resolveCommit } from './refs.ts';
 import { parseRemote, type RemoteUrl } from './remote-url.ts';
 import { verify } from './repair.ts';
-import type { GitRepository } from './repository.ts';
+import { storeOf, type GitRepository } from './repository.ts';
 import { runScript } from './script.ts';
 
 /*
@@ -31,7 +31,8 @@ export interface Submodule {
 }
 
 /** The submodules of a revision. One that `.gitmodules` does not know is passed by, as a folder that stays empty. */
-export async function listSubmodules(repository: GitRepository, revision: Revision): Promise<Submodule[]> {
+export async function listSubmodules(owner: GitRepository, revision: Revision): Promise<Submodule[]> {
+  const repository = storeOf(owner);
   const blob = ['config', `--blob=${revision}:.gitmodules`, '--null', '--list'];
   const { code, stdout } = await runGit(repository, blob, { answers: [1, 128] });
   if (code !== 0) return [];
@@ -83,9 +84,10 @@ export async function fetchSubmodules(parent: GitRepository, revision: Revision,
   for (const submodule of await listSubmodules(parent, revision)) {
     if (depth === deepest) throw refused(parent, submodule.path, `more than ${deepest} submodules in each other`);
     const child = await childOf(parent, submodule);
-    if (!(await isWhole(child, submodule.revision))) {
-      await fetchCommit(child, submodule.revision);
-      await verify(child, submodule.revision);
+    const store = storeOf(child);
+    if (!(await isWhole(store, submodule.revision))) {
+      await fetchCommit(store, submodule.revision);
+      await verify(store, submodule.revision);
     }
     await fetchSubmodules(child, submodule.revision, depth + 1);
   }
@@ -125,7 +127,7 @@ export async function moveWithSubmodules(
     enter: async () => {
       for (const submodule of await listSubmodules(repository, revision)) {
         const child = await childOf(repository, submodule);
-        await attach(repository, child);
+        await attach(repository, child, submodule);
         await moveWithSubmodules(child, submodule.revision, null, saved);
       }
     },
@@ -200,12 +202,15 @@ function relativeUrl(base: string, url: string): string {
 }
 
 /** Makes a submodule's folder lead to its repository; it must be a folder inside the parent's, no link elsewhere. */
-async function attach(parent: GitRepository, child: GitRepository): Promise<void> {
-  const path = relative(parent.workTree, child.workTree);
+async function attach(parent: GitRepository, child: GitRepository, { name, path }: Submodule): Promise<void> {
   await runScript(child, 'mkdir -p -- "$1"', [child.workTree]);
   if ((await realpath(child.workTree)) !== join(await realpath(parent.workTree), path))
     throw refused(parent, path, 'its folder leads out of the working copy');
   if ((await lstat(join(child.workTree, '.git')).catch(() => null)) !== null) return;
   const line = `gitdir: ${relative(child.workTree, child.gitDir)}\n`;
   await runScript(child, 'cat > "$1/.git"', [child.workTree], line);
+  // For git by hand; Huddle itself does not read it.
+  const config = ['config', '--file', join(parent.gitDir, 'config')];
+  await runGit(parent, [...config, `submodule.${name}.url`, child.remote.address], { nowhere: true });
+  await runGit(parent, [...config, `submodule.${name}.active`, 'true'], { nowhere: true });
 }

@@ -6,6 +6,7 @@ import { after } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Repository } from '../../machines/config.ts';
 import type { GitPlace } from '../../src/git/place.ts';
+import { startGitHttp, type GitHttp, type GitHttpOptions } from '../fixtures/git-http.ts';
 
 /** Plain git, as a person at the keyboard uses it, with no config but the repository's. */
 export function git(folder: string, ...argv: string[]): string {
@@ -106,6 +107,18 @@ export async function scene(): Promise<Scene> {
       return git(author, 'rev-parse', 'HEAD');
     },
   };
+}
+
+const servers: GitHttp[] = [];
+after(async () => {
+  for (const server of servers) await server.close();
+});
+
+/** A git server that is closed when the tests of the file are done. */
+export async function serveHttp(options: GitHttpOptions): Promise<GitHttp> {
+  const server = await startGitHttp(options);
+  servers.push(server);
+  return server;
 }
 
 /** Never aborts. */
