@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Huddle } from '../e2e/command.ts';
@@ -62,16 +63,15 @@ export async function crowd(stage: Scene, rounds: number, idleSeconds: number): 
   ];
 }
 
-/** Until every app is up and has asked its remote once; asks seldom, as each answer costs what is being measured. */
+/** Until every app is up, has asked its remote, and nothing is done any more. */
 async function settled(huddle: Huddle): Promise<void> {
-  for (;;) {
-    await sleep(1000);
-    const all = await huddle.status();
-    const idle = all.filter(({ state, program, nextCheck }) => {
-      const wait = Date.parse(nextCheck ?? '') - Date.now();
-      return state === 'running' && program?.state === 'up' && wait > 1000_000;
-    });
-    if (idle.length === apps) break;
+  for (let before = -1; ;) {
+    await sleep(4000);
+    const spent = processorSeconds(huddle.pid);
+    if (spent - before < 0.03) break;
+    before = spent;
   }
-  await sleep(3000);
+  const all = await huddle.status();
+  const up = all.filter(({ state, program }) => state === 'running' && program?.state === 'up');
+  assert.equal(up.length, apps, huddle.log);
 }
