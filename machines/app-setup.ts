@@ -241,6 +241,18 @@ export const appSetup = setup({
     kill: sendTo('program', { type: 'kill' }),
     restartProgram: sendTo('program', { type: 'restart' }),
     replace: sendTo('program', ({ context }): ProgramCommand => ({ type: 'replace', config: context.config })),
+    /** What a changed repository brings along for a program that runs. */
+    adapt: enqueueActions(({ context, event, enqueue }) => {
+      if (event.type !== 'config') return;
+      const { config } = event;
+      const { repository } = context.config;
+      const isUp = context.program.state !== 'down';
+      const isElsewhere = config.repository.localPath !== repository.localPath;
+      const isChanged = disturbance(context.config, { ...config, repository }) === 'program';
+      if (isUp && config.application.start === null) enqueue.sendTo('program', { type: 'stop' });
+      const isReplaced = isUp && isChanged && !isElsewhere && config.application.start !== null;
+      enqueue.sendTo('program', { type: isReplaced ? 'replace' : 'configure', config });
+    }),
     configure: sendTo('program', ({ context }): ProgramCommand => ({ type: 'configure', config: context.config })),
 
     // -- waiting for the next check
@@ -310,11 +322,17 @@ export const appSetup = setup({
       ['details', 'program'].includes(disturbance(context.config, event.config)),
     isProgramRemoved: ({ context, event }) =>
       event.type === 'config' && event.config.application.start === null && context.config.application.start !== null,
+    /** The one before, if there was one, has ended. */
+    isProgramAddedToNone: ({ context, event }) =>
+      event.type === 'config' &&
+      event.config.application.start !== null &&
+      context.config.application.start === null &&
+      context.program.state === 'down',
     isProgramAdded: ({ context, event }) =>
       event.type === 'config' &&
       event.config.application.start !== null &&
       context.config.application.start === null &&
-      isServing(context),
+      context.facts.good !== null,
   },
   delays: {
     nextCheck: ({ context }) => Math.max(0, (context.nextCheck ?? context.now()) - context.now()),

@@ -32,13 +32,18 @@ export const appMachine = appSetup.createMachine({
       {
         guard: 'isRepositoryChanged',
         target: '.cloning',
-        actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'],
+        actions: [{ type: 'tell', params: configNews }, 'adapt', 'takeConfig'],
       },
       { guard: 'isProgramRemoved', actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'stop', 'configure'] },
       {
+        guard: 'isProgramAddedToNone',
+        target: '.cloning',
+        actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'],
+      },
+      {
         guard: 'isProgramAdded',
-        target: '.restarting',
-        actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'aimCurrent'],
+        target: '.stopping',
+        actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'aimGood'],
       },
       { guard: 'isProgramChanged', actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'replace'] },
       { actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'] },

@@ -133,6 +133,14 @@ export const programMachine = setup({
   guards: {
     isStartable: ({ context: { revision, config } }) => revision !== null && config.application.start !== null,
     isAdopted: ({ event }) => event.type === 'process.up' && event.adopted,
+    /** It had ended by itself, and now it is to be kept up. */
+    isWantedAgain: ({ context: { ending, last, config }, event }) =>
+      event.type === 'configure' &&
+      ending === 'by itself' &&
+      last !== null &&
+      config.application.restart !== 'always' &&
+      event.config.application.restart === 'always' &&
+      event.config.application.start !== null,
     isHealthy: ({ context }) => context.config.watchdog === null || context.health === 'healthy',
     wasStopped: ({ context }) => context.ending === 'stop',
     wasRestarted: ({ context }) => context.ending === 'restart',
@@ -183,6 +191,10 @@ export const programMachine = setup({
           { guard: 'isStartable', target: 'instance', actions: ['takeConfig', 'renew'] },
           { actions: 'takeConfig' },
         ],
+        configure: [
+          { guard: 'isWantedAgain', target: 'instance', actions: ['takeConfig', 'renew'] },
+          { actions: 'takeConfig' },
+        ],
         stop: { actions: 'announceDown' },
         kill: { actions: 'announceDown' },
       },
@@ -203,6 +215,7 @@ export const programMachine = setup({
           on: {
             stop: { target: 'stopping', actions: 'endToStop' },
             kill: { target: 'stopping', actions: ['endToStop', 'killProcess'] },
+            start: { target: 'stopping', actions: ['take', 'endToRestart'] },
             restart: { target: 'stopping', actions: ['endToRestart', 'countRestart'] },
             replace: { target: 'stopping', actions: ['takeConfig', 'endToRestart'] },
             configure: { actions: ['rewatch', 'takeConfig'] },
