@@ -2,6 +2,7 @@ import { lstat, readFile, realpath } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 import type { Revision, SavedChanges } from '../../machines/protocol.ts';
+import { DamagedRepository } from './classify.ts';
 import { runGit } from './client.ts';
 import { layOutRepository } from './clone.ts';
 import { ready } from './common-folder.ts';
@@ -11,8 +12,8 @@ import { gitlink } from './in-the-way.ts';
 import { emptyTree, moveTo, replaceFiles } from './move.ts';
 import { readHead, resolveCommit } from './refs.ts';
 import { parseRemote, type RemoteUrl } from './remote-url.ts';
-import { verify } from './repair.ts';
-import { storeOf, type GitRepository } from './repository.ts';
+import { now, verify } from './repair.ts';
+import { ownFolder, storeOf, type GitRepository } from './repository.ts';
 import { runScript } from './script.ts';
 
 /*
@@ -84,12 +85,25 @@ export async function fetchSubmodules(parent: GitRepository, revision: Revision,
   for (const submodule of await listSubmodules(parent, revision)) {
     if (depth === deepest) throw refused(parent, submodule.path, `more than ${deepest} submodules in each other`);
     const child = await childOf(parent, submodule);
-    const store = storeOf(child);
-    if (!(await isWhole(store, submodule.revision))) {
-      await fetchCommit(store, submodule.revision);
-      await verify(store, submodule.revision);
-    }
+    if (!(await isWhole(storeOf(child), submodule.revision))) await fill(parent, child, submodule);
     await fetchSubmodules(child, submodule.revision, depth + 1);
+  }
+}
+
+/** Fetches a submodule's commit; a repository that stays damaged is kept in `huddle/broken` and fetched anew. */
+async function fill(parent: GitRepository, child: GitRepository, submodule: Submodule): Promise<void> {
+  const attempt = async (store: GitRepository): Promise<void> => {
+    await fetchCommit(store, submodule.revision);
+    await verify(store, submodule.revision);
+  };
+  try {
+    await attempt(storeOf(child));
+  } catch (error) {
+    if (!(error instanceof DamagedRepository)) throw error;
+    const aside = join(ownFolder(parent.gitDir), 'broken', `${submodule.name.replaceAll('/', '-')}-${now()}`);
+    await runScript(parent, 'mv -T -- "$1" "$2"', [child.gitDir, aside]);
+    parent.place.log(`the repository of submodule ${submodule.path} was damaged and is kept as ${aside}\n`);
+    await attempt(storeOf(await childOf(parent, submodule)));
   }
 }
 

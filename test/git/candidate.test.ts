@@ -8,7 +8,7 @@ import { checkOut } from '../../src/git/check-out.ts';
 import { openWorkingCopy } from '../../src/git/working-copy.ts';
 import { git, patience, scene } from './support.ts';
 
-suite('a candidate', () => {
+suite('a candidate', { concurrency: 3 }, () => {
   test('is a clean checkout apart from the working copy, in which git works', async () => {
     const at = await scene();
     const old = await at.push({ 'a.txt': 'a', '.gitignore': 'built\n' });

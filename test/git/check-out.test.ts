@@ -23,7 +23,7 @@ async function deploy(place: GitPlace): Promise<{ ref: string; files: number } |
   return (await checkOut(place, { revision: tip, branch: 'main' }, patience)).saved;
 }
 
-suite('a checkout', () => {
+suite('a checkout', { concurrency: 3 }, () => {
   test('makes the working copy equal to the revision, on the branch, as git by hand sees it', async () => {
     const at = await scene();
     const revision = await deployed(at, { 'a.txt': 'a', 'dir/b.txt': 'b' });

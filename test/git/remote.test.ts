@@ -6,7 +6,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Failure } from '../../machines/failure.ts';
+import type { Failure } from '../../machines/failure.ts';
 import { askRemote, fetchRevision } from '../../src/git/ask.ts';
 import { checkOut } from '../../src/git/check-out.ts';
 import { openWorkingCopy } from '../../src/git/working-copy.ts';
@@ -73,7 +73,7 @@ suite('asking a remote', () => {
   });
 });
 
-suite('fetching a revision', () => {
+suite('fetching a revision', { concurrency: 3 }, () => {
   test('tells how many commits by whom it is ahead, and its subject', async () => {
     const at = await scene();
     const from = await at.push();
@@ -215,7 +215,7 @@ suite('over http', () => {
     assert.equal(git(inUrl.local, 'remote', 'get-url', 'origin'), `${server.url}/remote.git`);
     const wrong = inUrl.place({ remotePath: remotePath.replace('remote.git', 'missing.git') });
     await assert.rejects(askRemote(wrong, 'main', patience), (error: Failure) => {
-      assertNoSecret(JSON.stringify({ ...error, message: error.message }));
+      assertNoSecret(`${error.message} ${error.hint} ${error.subject} ${error.reason} ${String(error.cause)}`);
       return error.code === 'remote-unreachable';
     });
     const denied = inUrl.place({ remotePath: remotePath.replace('shop:', 'thief:') });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { askRemote, fetchRevision } from '../../src/git/ask.ts';
@@ -56,7 +56,7 @@ async function deploy(place: GitPlace): Promise<{ ref: string; files: number } |
   return (await checkOut(place, { revision: tip, branch: 'main' }, patience)).saved;
 }
 
-suite('submodules', () => {
+suite('submodules', { concurrency: 3 }, () => {
   test('are fetched before and checked out without the network, at every depth, as git by hand sees them', async () => {
     const { at, place, bump } = await nested();
     await deploy(place);
@@ -124,6 +124,18 @@ suite('submodules', () => {
     assert.equal((await tree(at.local))['lib/lib.txt'], '1');
   });
 
+  test('are fetched anew when their repository is damaged, and the old one is kept', async () => {
+    const { at, place } = await nested();
+    await deploy(place);
+    const blob = git(join(at.local, 'lib'), 'rev-parse', 'HEAD:lib.txt');
+    const objects = join(at.local, '.git/modules/lib/objects');
+    await rm(join(objects, blob.slice(0, 2), blob.slice(2)));
+    await writeFile(join(objects, blob.slice(0, 2), blob.slice(2)), '');
+    assert.equal(await deploy(place), null);
+    assert.match((await readdir(join(at.local, '.git/huddle/broken'))).join(), /lib-/);
+    assert.equal(git(join(at.local, 'lib'), 'fsck', '--no-dangling'), '');
+  });
+
   test('are there in a candidate too', async () => {
     const { place } = await nested();
     const { tip } = await openWorkingCopy(place, 'tip', patience);
@@ -154,7 +166,7 @@ suite('submodules', () => {
   });
 });
 
-suite('a malicious .gitmodules', () => {
+suite('a malicious .gitmodules', { concurrency: 3 }, () => {
   const attacks: Record<string, (lib: string) => string> = {
     'a command to run on update': (lib) => `[submodule "lib"]\npath=lib\nurl=${lib}\nupdate=!touch OWNED\n`,
     'an ext:: URL': () => `[submodule "lib"]\npath=lib\nurl="ext::sh -c touch% OWNED"\n`,

@@ -24,7 +24,7 @@ export const byHand: Record<string, string> = {
   GIT_COMMITTER_EMAIL: 'ada@example.org',
   GIT_CONFIG_NOSYSTEM: '1',
   // Tests lay submodules out by path.
-  GIT_ALLOW_PROTOCOL: 'file:http:ssh:ext',
+  GIT_ALLOW_PROTOCOL: 'file:http:ssh:git:ext',
 };
 
 export interface Scene {

@@ -28,7 +28,7 @@ async function refused(at: Scene, reason: RegExp): Promise<void> {
   assert.deepEqual(await readdir(at.local, { recursive: true }), before);
 }
 
-suite('opening a working copy', () => {
+suite('opening a working copy', { concurrency: 3 }, () => {
   test('clones into a folder that is missing or empty, and leaves the tree for later', async () => {
     for (const made of [false, true]) {
       const at = await scene();
@@ -212,7 +212,7 @@ suite('opening a working copy', () => {
   });
 });
 
-suite('a damaged repository', () => {
+suite('a damaged repository', { concurrency: 3 }, () => {
   const damages: Record<string, (at: Scene) => Promise<unknown>> = {
     'empty objects, as after a power cut': async (at) => {
       const objects = (await readdir(join(at.local, '.git/objects'), { recursive: true })).filter((name) =>
