@@ -32,17 +32,15 @@ export async function crash(stage: Scene, rounds: number): Promise<Line[]> {
   const runit = runsv(stage, line('runit'));
   const names = runit === null ? ['huddle'] : ['huddle', 'runit'];
   const times = new Map<string, number[]>(names.map((name) => [name, []]));
-  const pids = new Map<string, number>();
-  for (const name of names) pids.set(name, pidIn((await calls.hear(name)).text));
+  for (const name of names) await calls.hear(name);
   for (let round = 0; round < rounds; round += 1) {
     await sleep(betweenKills);
     for (const name of names) {
-      calls.forget();
+      const pid = pidOf(name, calls);
+      const before = calls.heard.filter(({ text }) => text.startsWith(name)).length;
       const killed = performance.now();
-      process.kill(pids.get(name) ?? 0, 'SIGKILL');
-      const { at, text } = await calls.hear(name);
-      times.get(name)?.push(at - killed);
-      pids.set(name, pidIn(text));
+      process.kill(pid, 'SIGKILL');
+      times.get(name)?.push((await calls.hear(name, before + 1)).at - killed);
       await sleep(50);
     }
   }
@@ -80,6 +78,8 @@ function runsv(stage: Scene, line: string): ChildProcess | null {
   return spawn('runsv', [service], { stdio: 'ignore', env: { ...cleanEnvironment(), E2E_SCENE: stage.root } });
 }
 
-function pidIn(call: string): number {
-  return Number(call.split(' ')[1]);
+/** Of the one that called last. */
+function pidOf(name: string, calls: Calls): number {
+  const last = calls.heard.findLast(({ text }) => text.startsWith(name));
+  return Number(last?.text.split(' ')[1]);
 }
