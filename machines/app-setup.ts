@@ -238,6 +238,8 @@ export const appSetup = setup({
     stop: enqueueActions(({ context, enqueue }) => {
       if (context.program.state !== 'down') enqueue.sendTo('program', { type: 'stop' });
     }),
+    /** A job that has ended is not to be taken up again by a change of its config. */
+    keepDown: sendTo('program', { type: 'stop' }),
     kill: sendTo('program', { type: 'kill' }),
     restartProgram: sendTo('program', { type: 'restart' }),
     replace: sendTo('program', ({ context }): ProgramCommand => ({ type: 'replace', config: context.config })),

@@ -119,7 +119,7 @@ export const appMachine = appSetup.createMachine({
     restarting,
 
     stopped: {
-      entry: ['markStopped', 'disarm', { type: 'tell', params: { type: 'stopped' } }],
+      entry: ['markStopped', 'disarm', 'keepDown', { type: 'tell', params: { type: 'stopped' } }],
       always: { guard: 'wantsStart', target: 'cloning', actions: 'markStarted' },
       on: {
         start: { target: 'cloning', actions: 'markStarted' },
@@ -128,7 +128,10 @@ export const appMachine = appSetup.createMachine({
         check: {},
         rollback: {},
         stop: {},
-        config: [{ guard: 'isNothingChanged' }, { actions: [{ type: 'tell', params: configNews }, 'takeConfig'] }],
+        config: [
+          { guard: 'isNothingChanged' },
+          { actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'] },
+        ],
         retire: { target: 'leaving', actions: 'noteLeave' },
         shutdown: { target: 'leaving', actions: 'noteLeave' },
         kill: { target: 'leaving', actions: 'noteLeave' },

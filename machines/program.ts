@@ -195,8 +195,8 @@ export const programMachine = setup({
           { guard: 'isWantedAgain', target: 'instance', actions: ['takeConfig', 'renew'] },
           { actions: 'takeConfig' },
         ],
-        stop: { actions: 'announceDown' },
-        kill: { actions: 'announceDown' },
+        stop: { actions: ['endToStop', 'announceDown'] },
+        kill: { actions: ['endToStop', 'announceDown'] },
       },
     },
     instance: {
