@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { type AdjacencyMap, getAdjacencyMap, getShortestPaths, getSimplePaths, TestModel } from 'xstate/graph';
+import { getAdjacencyMap, getShortestPaths, getSimplePaths, TestModel } from 'xstate/graph';
 import type { AppConfig } from '../../machines/config.ts';
 import type { Facts } from '../../machines/protocol.ts';
 import { appConfig } from './config.ts';
@@ -88,9 +88,12 @@ function traversal(setting: Setting, depth: number) {
   };
 }
 
+/** The scenes by their texts, and where each event leads. */
+type Atlas = Record<string, { state: Scene; transitions: Record<string, { event: Happening; state: Scene }> }>;
+
 /** Every scene that can be reached in so many events. */
-function explore(setting: Setting, depth: number): AdjacencyMap<Scene, Happening> {
-  return getAdjacencyMap(model(setting) as never, traversal(setting, depth) as never);
+function explore(setting: Setting, depth: number): Atlas {
+  return getAdjacencyMap(model(setting) as never, traversal(setting, depth) as never) as never;
 }
 
 /** The shortest way to a scene that is wanted, in words. */
@@ -98,8 +101,8 @@ function wayTo(setting: Setting, depth: number, isWanted: (scene: Scene) => bool
   const options = { ...traversal(setting, depth), toState: isWanted };
   const paths = getShortestPaths(model(setting) as never, options as never);
   const [shortest] = paths.sort((one, other) => one.steps.length - other.steps.length);
-  const steps = (shortest?.steps ?? []) as unknown as { event: Happening; state: Scene }[];
-  const line = ({ event, state }: (typeof steps)[number]) =>
+  const steps = (shortest?.steps ?? []) as unknown as readonly { event: Happening; state: Scene }[];
+  const line = ({ event, state }: { event: Happening; state: Scene }) =>
     `  ${event.type.padEnd(24)} ${stateOf(state)}, program ${JSON.stringify(state.program.value)}, alive ${state.alive}`;
   return steps.map(line).join('\n');
 }
@@ -108,7 +111,7 @@ const isAtRest = (scene: Scene) =>
   scene.app.status !== 'active' || ['running', 'waiting', 'stopped'].includes(stateOf(scene));
 
 /** The scenes from which nothing but the world's own doing leads to rest, as far as was walked. */
-function stuckScenes(map: AdjacencyMap<Scene, Happening>, setting: Setting, depth: number): Scene[] {
+function stuckScenes(map: Atlas, setting: Setting, depth: number): Scene[] {
   const text = textOf(setting);
   const before = new Map<string, string[]>();
   const fine: string[] = [];

@@ -27,6 +27,8 @@ export interface Chronicle {
   readonly named: readonly Revision[];
   /** An operator's order, or an edit of the config, is still being carried out. */
   readonly isOrdered: boolean;
+  /** What was last begun to be put in place. */
+  readonly pulled: Revision | null;
   readonly isDetached: boolean;
   /** A process has once refused to die. */
   readonly isStuck: boolean;
@@ -48,24 +50,30 @@ export const beginning = (facts: Facts): Chronicle => ({
   passed: [],
   named: [],
   isOrdered: false,
+  pulled: null,
   isDetached: false,
   isStuck: false,
 });
 
 /** The chronicle with one more moment in it. */
 export function chronicle(past: Chronicle, moment: Moment): Chronicle {
-  const { event, deeds, after } = moment;
+  const { before, event, deeds } = moment;
   const [verb = '', object = '*'] = event.split(' ');
   const fresh = newRejections(moment);
   const isFresh = (revision: Revision) => fresh.includes(revision);
   const isOrder = ['deploy', 'rollback', 'start', 'restart', 'resume', 'check', 'config'].includes(verb);
-  const isResting = ['running', 'waiting', 'stopped'].includes(after.state);
+  const wasResting = ['running', 'waiting', 'stopped'].includes(before.state);
+  const isOrdered = isOrder || (past.isOrdered && !wasResting);
   const named = verb === 'deploy' ? [...past.named, object] : past.named;
   return {
-    accepted: unique([...past.accepted, ...objects(deeds, 'proved'), ...withoutProgram(moment)]),
+    accepted: unique([...past.accepted, ...objects(deeds, 'proved'), ...withoutProgram(past, moment)]),
     passed: unique([...past.passed, ...objects(deeds, 'passed')]).filter((revision) => !isFresh(revision)),
-    named: unique(named).filter((revision) => !(fresh.length > 0 && revision === '*') && !isFresh(revision)),
-    isOrdered: (past.isOrdered || isOrder) && !(isResting && !isOrder),
+    // An order that is still to be carried out outlives a rejection.
+    named: isOrdered
+      ? unique(named)
+      : named.filter((revision) => fresh.length === 0 || !['*', ...fresh].includes(revision)),
+    isOrdered,
+    pulled: objects(deeds, 'pull').at(-1) ?? past.pulled,
     isDetached: past.isDetached || verb === 'detach',
     isStuck: past.isStuck || objects(deeds, 'stuck').length > 0,
   };
@@ -113,8 +121,10 @@ export const invariants: readonly Invariant[] = [
   },
   {
     title: 'what is started is what is in place, unless that could not be made whole',
-    isBroken: ({ deeds, after: { facts } }) =>
-      facts.pulling === null && objects(deeds, 'spawn').some((started) => started !== facts.current),
+    isBroken: ({ before, deeds, after: { facts } }) =>
+      before.facts.pulling === null &&
+      facts.pulling === null &&
+      objects(deeds, 'spawn').some((started) => started !== facts.current && started !== before.facts.current),
   },
   {
     title: 'after stop, retire and shutdown no process is alive',
@@ -187,8 +197,10 @@ function objects(deeds: readonly string[], wanted: string): Revision[] {
   return deeds.filter((deed) => deed.startsWith(`${wanted} `)).map((deed) => deed.slice(wanted.length + 1));
 }
 
-/** Where there is no program, a revision that is in place is good. */
-const withoutProgram = ({ before, after }: Moment) =>
-  (before.hasProgram && after.hasProgram) || after.facts.current === null ? [] : [after.facts.current];
+/** Where there is no program, a revision that has been put in place is good. */
+function withoutProgram({ pulled }: Chronicle, { before, deeds, after }: Moment): Revision[] {
+  if (before.hasProgram && after.hasProgram) return [];
+  return [pulled, after.facts.current, ...objects(deeds, 'pull')].filter((revision) => revision !== null);
+}
 
-const unique = <T>(list: readonly T[]): T[] => [...new Set(list)].sort();
+const unique = (list: readonly string[]): string[] => [...new Set(list)].toSorted();

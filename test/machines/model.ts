@@ -78,7 +78,7 @@ let now = 0;
 /** What xstate gives a machine to act upon; sends are caught, nothing runs. */
 function makeScope(part: Part) {
   const parent = createEmptyActor();
-  const self = createActor(inert, { parent, id: part } as never);
+  const self = createActor(inert, { parent, id: part });
   const sent: { to: string; event: { type: string } }[] = [];
   const begun: { id: string; input: unknown }[] = [];
   const told: string[] = [];
@@ -96,11 +96,11 @@ function makeScope(part: Part) {
     actionExecutor: (action: { type: string; params: unknown }) => {
       const { type, params } = action;
       if (type === 'xstate.sendTo') {
-        const { to, event } = params as unknown as { to: AnyActorRef; event: { type: string } };
-        assert.equal(typeof to, 'object', `${part} sends ${event.type} to ${String(to)}, which is not there`);
+        const { to, event } = params as { to: AnyActorRef; event: { type: string } };
+        assert.equal(typeof to, 'object', `${part} sends ${event.type} to an actor that is not there`);
         sent.push({ to: to === (parent as unknown) ? 'parent' : to.id, event });
       }
-      if (type === 'xstate.spawnChild') begun.push(params as unknown as { id: string; input: unknown });
+      if (type === 'xstate.spawnChild') begun.push(params as { id: string; input: unknown });
     },
   };
   return { scope, sent, begun, told, hold: (snapshot: unknown) => (current = snapshot) };
@@ -133,7 +133,7 @@ class Play {
 
   begin(part: Part, input: unknown): void {
     const machine = machines[part] as unknown as AnyStateMachine;
-    this.take(part, machine.getInitialSnapshot(scopes[part].scope as never, input as never));
+    this.take(part, machine.getInitialSnapshot(scopes[part].scope as never, input));
   }
 
   deliver(): void {
@@ -177,7 +177,7 @@ class Play {
     const actor = children[id];
     if (part !== 'app' || id === 'program' || actor === undefined) return;
     const given = input as { revision?: string; hook?: string };
-    inputs.set(actor, given as never);
+    inputs.set(actor, given);
     this.deeds.push([given.hook ?? slotOf(actor), given.revision ?? ''].join(' ').trim());
   }
 
@@ -342,7 +342,7 @@ function deaths({ isFallible }: Setting, { process, program, alive }: Scene): Ha
       }),
     );
     const failed = { type: 'process.failed', failure: trouble, at: now };
-    if (isFallible) list.push(happening('not spawned', (stage) => stage.send('process', failed as never)));
+    if (isFallible) list.push(happening('not spawned', (stage) => stage.send('process', failed)));
   }
   if (alive !== null && isFallible) {
     list.push(happening('exits 0', (stage) => stage.end({ code: 0, signal: null })));
@@ -359,7 +359,7 @@ function deaths({ isFallible }: Setting, { process, program, alive }: Scene): Ha
     const isKilling = slotOf(at(slot) as AnyActorRef) === 'endByForce';
     const fail = happening('not ended', (stage) => {
       if (isKilling && alive !== null) stage.deeds.push(`stuck ${alive}`);
-      stage.send('process', failed as never);
+      stage.send('process', failed);
     });
     if (isFallible) list.push(fail);
   }
@@ -380,7 +380,7 @@ function timers(scene: Scene): Happening[] {
   for (const part of ['app', 'program', 'process'] as const) {
     const snapshot = scene[part];
     if (snapshot === null) continue;
-    const nodes = (snapshot as unknown as { _nodes: { after: { eventType: string; delay: unknown }[] }[] })._nodes;
+    const { _nodes: nodes } = snapshot as unknown as { _nodes: { after: { eventType: string; delay: unknown }[] }[] };
     const pending = new Map(nodes.flatMap(({ after }) => after.map(({ eventType, delay }) => [eventType, delay])));
     for (const [type, delay] of pending) {
       list.push({

@@ -29,6 +29,8 @@ export interface World {
   pull: (revision: Revision) => Answer<void>;
   script: (hook: string, revision: Revision) => Answer<void>;
   probe: () => Answer<void>;
+  /** What every slot waits for before it answers, by its name; rejects to make it fail. */
+  gate: (slot: string, signal: AbortSignal) => Promise<void>;
   /** Whether a process heeds the stop signal. */
   heeds: boolean;
   /** Whether a process can be killed. */
@@ -67,6 +69,7 @@ export const noWorld = (): World => ({
   pull: () => undefined,
   script: () => undefined,
   probe: () => undefined,
+  gate: () => Promise.resolve(),
   heeds: true,
   dies: true,
   fate: () => null,
@@ -82,7 +85,13 @@ async function answer<T>(value: Answer<T>): Promise<T> {
   return given;
 }
 
-function played(world: World, now: () => number) {
+function played(world: World, clock: SimulatedClock) {
+  const now = () => clock.now();
+  /** Looks again every second, as long as anybody wants to know. */
+  const until = async (isSo: () => boolean, signal: AbortSignal) => {
+    while (!isSo() && !signal.aborted) await new Promise((resolve) => void clock.setTimeout(() => resolve(null), 1000));
+    signal.throwIfAborted();
+  };
   let pids = 100;
   const deed = (text: string) => void world.deeds.push(text);
   const end = (pid: number | null, exit: Exit) => {
@@ -105,12 +114,12 @@ function played(world: World, now: () => number) {
       }),
       endGently: fromPromise(async ({ input, signal }) => {
         deed(`stop ${input.revision}`);
-        if (!world.heeds) await new Promise((_, reject) => signal.addEventListener('abort', reject));
+        await until(() => world.heeds, signal);
         end(input.pid, { code: null, signal: 'SIGTERM' });
       }),
       endByForce: fromPromise(async ({ input, signal }) => {
         if (input.pid !== null && world.alive.has(input.pid)) deed(`kill ${input.revision}`);
-        if (!world.dies) await new Promise((_, reject) => signal.addEventListener('abort', reject));
+        await until(() => world.dies, signal);
         end(input.pid, { code: null, signal: 'SIGKILL' });
       }),
     },
@@ -123,31 +132,37 @@ function played(world: World, now: () => number) {
   return appMachine.provide({
     actors: {
       program,
-      open: fromPromise(async ({ input }) => {
+      open: fromPromise(async ({ input, signal }) => {
         deed('open');
+        await world.gate('open', signal);
         const head = await answer(world.head);
         return { head, branch: world.branch, tip: input.want === 'tip' ? await answer(world.tip) : null };
       }),
-      ask: fromPromise(async () => {
+      ask: fromPromise(async ({ signal }) => {
         deed('ask');
+        await world.gate('ask', signal);
         return { tip: await answer(world.tip) };
       }),
-      fetch: fromPromise(async ({ input }) => {
+      fetch: fromPromise(async ({ input, signal }) => {
         deed(`fetch ${input.revision}`);
+        await world.gate('fetch', signal);
         return { revision: input.revision, commits: 1, authors: ['Ada'], subject: 'Change' };
       }),
-      test: fromPromise(async ({ input }) => {
+      test: fromPromise(async ({ input, signal }) => {
         deed(`test ${input.revision}`);
+        await world.gate('test', signal);
         return await answer(world.verdict(input.revision));
       }),
-      pull: fromPromise(async ({ input }) => {
+      pull: fromPromise(async ({ input, signal }) => {
         deed(`pull ${input.revision}`);
+        await world.gate('pull', signal);
         await answer(world.pull(input.revision));
         world.head = input.revision;
         return { saved: null };
       }),
-      script: fromPromise(async ({ input }) => {
+      script: fromPromise(async ({ input, signal }) => {
         deed(`${input.hook} ${input.revision}`);
+        await world.gate('script', signal);
         await answer(world.script(input.hook, input.revision));
       }),
       close: fromPromise(async () => {
@@ -174,7 +189,7 @@ export async function play(
   const now = () => clock.now();
   const facts = { ...noFacts, ...options.facts };
   const input = { name: 'shop', config: options.config ?? appConfig(), facts, now, random: () => 0.5 };
-  const app = createActor(played(world, now), { clock, input });
+  const app = createActor(played(world, clock), { clock, input });
   const settle = async () => {
     for (let round = 0; round < 40; round++) await Promise.resolve();
   };
