@@ -170,7 +170,10 @@ export const appSetup = setup({
     reject: assign(({ context }, why: Rejection['why']) => {
       const { facts, attempt, now } = context;
       if (attempt === null) return {};
-      return { facts: { ...facts, rejected: withRejection(facts.rejected, attempt.revision, why, now()) } };
+      const { revision } = attempt;
+      // What is rejected is no way back either.
+      const previous = facts.previous === revision ? null : facts.previous;
+      return { facts: { ...facts, previous, rejected: withRejection(facts.rejected, revision, why, now()) } };
     }),
     countScriptTry: assign(({ context: { scriptTries, attempt } }) => {
       const revision = attempt?.revision ?? '';
