@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Revision } from '../../machines/protocol.ts';
 import { runGit } from './client.ts';
@@ -23,17 +24,10 @@ export interface Candidate {
 export async function makeCandidate(place: GitPlace, revision: Revision, signal: AbortSignal): Promise<Candidate> {
   const source = repositoryOf(place, 'making a candidate', signal);
   await ready(source);
-  const directory = join(
-    ownFolder(source.gitDir),
-    'candidates',
-    `${revision.slice(0, 12)}-${randomUUID().slice(0, 8)}`,
-  );
+  const directory = join(folderOf(source), `${revision.slice(0, 12)}-${randomUUID().slice(0, 8)}`);
   // Cleaning up is not stopped by what stopped the work.
   const cleaning = { ...source, signal: new AbortController().signal };
-  const remove = async (): Promise<void> => {
-    // Tools make folders read-only (Go's module cache).
-    await runScript(cleaning, 'rm -rf -- "$1" 2>/dev/null || { chmod -R u+rwX -- "$1"; rm -rf -- "$1"; }', [directory]);
-  };
+  const remove = (): Promise<void> => removeAll(cleaning, [directory]);
   try {
     await populate(source, { ...source, gitDir: join(directory, '.git'), workTree: directory }, revision);
   } catch (error) {
@@ -41,6 +35,27 @@ export async function makeCandidate(place: GitPlace, revision: Revision, signal:
     throw error;
   }
   return { directory, remove };
+}
+
+/** Removes the candidates of a Huddle that was killed. */
+export async function removeLeftCandidates(repository: GitRepository): Promise<void> {
+  const folder = folderOf(repository);
+  const left = await readdir(folder).catch(() => []);
+  if (left.length > 0)
+    await removeAll(
+      repository,
+      left.map((name) => join(folder, name)),
+    );
+}
+
+function folderOf({ place, gitDir }: GitRepository): string {
+  return place.candidates ?? join(ownFolder(gitDir), 'candidates');
+}
+
+async function removeAll(repository: GitRepository, folders: readonly string[]): Promise<void> {
+  // Tools make folders read-only (Go's module cache).
+  const script = 'rm -rf -- "$@" 2>/dev/null || { chmod -R u+rwX -- "$@"; rm -rf -- "$@"; }';
+  await runScript(repository, script, folders);
 }
 
 async function populate(source: GitRepository, candidate: GitRepository, revision: Revision): Promise<void> {

@@ -16,8 +16,8 @@ export interface Destination {
 }
 
 /**
- * Makes the working copy equal to a revision, with HEAD on the branch, and everything on disk before it resolves. Needs
- * no network. What is in the way is saved first; other untracked files stay. Cut short at any point, it can be begun
+ * Makes the working copy equal to a revision, with HEAD on the branch. Needs no network. A power cut may still undo any part of
+ * it until `syncWorkingCopy`. What is in the way is saved first; other untracked files stay. Cut short at any point, it can be begun
  * again for this or another revision, and takes nothing of its own half-done work for somebody's changes.
  */
 export async function checkOut(place: GitPlace, to: Destination, signal: AbortSignal): Promise<Pulled> {
@@ -32,9 +32,17 @@ export async function checkOut(place: GitPlace, to: Destination, signal: AbortSi
     if (error instanceof DamagedRepository) await markDamaged(repository);
     throw error;
   }
-  await runScript(repository, 'sync -f "$1"', [repository.workTree]);
   const [first] = saved;
   return {
     saved: first === undefined ? null : { ref: first.ref, files: saved.reduce((sum, { files }) => sum + files, 0) },
   };
+}
+
+/**
+ * Resolves when all of the working copy is on disk. It flushes the whole file system, which can take many seconds beside
+ * other writers: not while a program is down.
+ */
+export async function syncWorkingCopy(place: GitPlace, signal: AbortSignal): Promise<void> {
+  const repository = repositoryOf(place, 'syncing', signal);
+  await runScript(repository, 'sync -f "$1"', [repository.workTree]);
 }

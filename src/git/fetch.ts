@@ -21,15 +21,34 @@ export async function fetchBranch(
   options: FetchOptions = {},
 ): Promise<Revision> {
   const ref = trackingRef(repository.place, branch);
+  const refspec = `+refs/heads/${branch}:${ref}`;
   try {
-    await fetch(repository, `+refs/heads/${branch}:${ref}`, options);
+    await fetch(repository, refspec, options);
   } catch (error) {
+    if (
+      error instanceof Failure &&
+      /cannot lock ref .*(?:exists|non-empty)/.test(error.reason) &&
+      options.again !== true
+    ) {
+      await dropConflicting(repository, ref);
+      return fetchBranch(repository, branch, { ...options, again: true });
+    }
     if (error instanceof Failure && error.code === 'branch-missing') throw await missing(repository, branch, error);
     throw error;
   }
   const tip = await readRef(repository, ref);
   if (tip !== null) return tip;
   throw new Failure('internal', { doing: repository.doing, subject: ref, reason: 'it is not there after the fetch' });
+}
+
+/** `release` must go before `release/2` can come, and the other way round: what was fetched of a branch of old. */
+async function dropConflicting(repository: GitRepository, ref: string): Promise<void> {
+  const { stdout } = await runGit(repository, ['for-each-ref', '--format=%(refname)', 'refs/remotes/']);
+  const old = stdout
+    .toString()
+    .split('\n')
+    .filter((name) => name.startsWith(`${ref}/`) || (name !== '' && ref.startsWith(`${name}/`)));
+  for (const name of old) await runGit(repository, ['update-ref', '--no-deref', '-d', name]);
 }
 
 /** Fetches what a refspec (or a bare commit id) names, to the configured depth. */

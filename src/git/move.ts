@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Failure } from '../../machines/failure.ts';
 import type { Revision, SavedChanges } from '../../machines/protocol.ts';
 import { DamagedRepository } from './classify.ts';
 import { runGit } from './client.ts';
@@ -216,12 +217,25 @@ async function arrive(repository: GitRepository, revision: Revision, branch: str
   const deployed = await readRef(repository, deployedRef);
   const lines = [`update ${deployedRef} ${revision}`, `delete ${pullingRef}`];
   if (deployed !== null && deployed !== revision) lines.push(`update ${previousRef} ${deployed}`);
-  if (branch === null) lines.push(`option no-deref`, `update HEAD ${revision}`);
-  else lines.push(`update refs/heads/${branch} ${revision}`);
-  if (branch !== null && head.branch !== branch)
-    await runGit(repository, ['symbolic-ref', 'HEAD', `refs/heads/${branch}`]);
-  await runGit(repository, ['update-ref', '--stdin'], { ...unsynced, input: Buffer.from(`${lines.join('\n')}\n`) });
+  const detached = ['option no-deref', `update HEAD ${revision}`];
+  if (branch === null) await updateRefs(repository, [...lines, ...detached]);
+  else {
+    try {
+      await updateRefs(repository, [...lines, `update refs/heads/${branch} ${revision}`]);
+      if (head.branch !== branch) await runGit(repository, ['symbolic-ref', 'HEAD', `refs/heads/${branch}`]);
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'path-occupied') throw error;
+      // Somebody's branch `a` leaves no room for `a/b`. It is theirs, and HEAD can do without.
+      repository.place.log(`HEAD is on no branch: there is no room for ${branch} (${error.reason})\n`);
+      await updateRefs(repository, [...lines, ...detached]);
+    }
+  }
   const files = await readdir(repository.gitDir);
   const over = operationFiles.filter((name) => files.includes(name));
   if (over.length > 0) await runScript(repository, 'cd "$1"; shift; rm -rf -- "$@"', [repository.gitDir, ...over]);
+}
+
+async function updateRefs(repository: GitRepository, lines: readonly string[]): Promise<void> {
+  const input = Buffer.from(`${lines.join('\n')}\n`);
+  await runGit(repository, ['update-ref', '--stdin'], { ...unsynced, input });
 }

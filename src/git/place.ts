@@ -17,4 +17,9 @@ export interface GitPlace {
   readonly log: (text: string) => void;
   /** A folder of Huddle's that stays empty: where git looks for hooks. */
   readonly emptyFolder: string;
+  /**
+   * Where candidates are checked out: a folder of this app alone, writable by its user. Without it they lie in
+   * `.git/huddle/candidates`, where tools that pass by every path with `/.git/` in it (jest) find no tests.
+   */
+  readonly candidates?: string;
 }

@@ -2,6 +2,7 @@ import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 import type { Opened } from '../../machines/protocol.ts';
+import { removeLeftCandidates } from './candidate.ts';
 import { runGit } from './client.ts';
 import { clone, clonedMark, cloneFolder } from './clone.ts';
 import { enter, isEntered, readRealConfig, type RealConfig } from './common-folder.ts';
@@ -93,10 +94,9 @@ async function whatIsThere(repository: GitRepository): Promise<'nothing' | 'repo
 async function tidy(repository: GitRepository): Promise<void> {
   const { gitDir, workTree } = repository;
   await clearStaleLocks(repository);
+  await removeLeftCandidates(repository);
   const own = await readdir(ownFolder(gitDir)).catch(() => []);
-  const left = own
-    .filter((name) => name === 'candidates' || name.startsWith('index-'))
-    .map((name) => join(ownFolder(gitDir), name));
+  const left = own.filter((name) => name.startsWith('index-')).map((name) => join(ownFolder(gitDir), name));
   const half = (await readdir(workTree)).includes(cloneFolder) ? [join(workTree, cloneFolder)] : [];
   if (left.length + half.length > 0) await runScript(repository, 'rm -rf -- "$@"', [...left, ...half]);
 }

@@ -68,4 +68,17 @@ suite('a candidate', { concurrency: 3 }, () => {
     assert.equal(git(at.local, 'status', '--porcelain'), '');
     assert.deepEqual(await readdir(join(at.local, '.git/huddle/candidates')), []);
   });
+
+  test('lies where it is wanted, and its leftovers there go when the working copy is opened', async () => {
+    const at = await scene();
+    const revision = await at.push();
+    const candidates = join(at.folder, 'candidates');
+    const place = at.place({}, { candidates });
+    await openWorkingCopy(place, 'tip', patience);
+    const { directory } = await makeCandidate(place, revision, patience);
+    assert.ok(directory.startsWith(`${candidates}/`));
+    assert.equal(git(directory, 'status', '--porcelain'), '');
+    await openWorkingCopy(place, 'place', patience);
+    assert.deepEqual(await readdir(candidates), []);
+  });
 });

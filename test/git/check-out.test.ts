@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
@@ -312,5 +315,36 @@ suite('a checkout', { concurrency: 3 }, () => {
       await writeFile(join(at.local, '.git', name), '');
     await deploy(at.place());
     assert.deepEqual(await tree(at.local), { 'a.txt': 'a2' });
+  });
+
+  test('leaves the locks of a git that is still at work, and says so', async () => {
+    const at = await scene();
+    await deployed(at, { 'a.txt': 'a' });
+    await at.push({ 'a.txt': 'a2' });
+    await askRemote(at.place(), 'main', patience);
+    const lock = join(at.local, '.git/index.lock');
+    await writeFile(lock, '');
+    const busy = spawn('git', ['cat-file', '--batch'], { cwd: at.local });
+    const revision = git(at.remote, 'rev-parse', 'main');
+    await assert.rejects(checkOut(at.place(), { revision, branch: 'main' }, patience), { code: 'path-occupied' });
+    assert.ok(existsSync(lock));
+    busy.stdin.end();
+    await once(busy, 'exit');
+    await checkOut(at.place(), { revision, branch: 'main' }, patience);
+    assert.deepEqual(await tree(at.local), { 'a.txt': 'a2' });
+  });
+
+  test("follows release/2 after release, and leaves somebody's branch that is in its way", async () => {
+    const at = await scene();
+    await at.push({}, { branch: 'release' });
+    await openWorkingCopy(at.place({ branch: 'release' }), 'tip', patience);
+    git(at.remote, 'branch', '-D', 'release');
+    const revision = await at.push({ 'a.txt': 'a' }, { branch: 'release/2' });
+    const place = at.place({ branch: 'release/2' });
+    assert.equal((await openWorkingCopy(place, 'tip', patience)).tip, revision);
+    git(at.local, 'update-ref', 'refs/heads/release', revision);
+    await checkOut(place, { revision, branch: 'release/2' }, patience);
+    assert.equal(git(at.local, 'rev-parse', 'HEAD', 'release'), `${revision}\n${revision}`);
+    assert.deepEqual(await tree(at.local), { 'a.txt': 'a' });
   });
 });

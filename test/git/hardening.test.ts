@@ -183,6 +183,9 @@ suite('hooks, replacements and grafts of the working copy', () => {
     await plainly(at.local, 'update-ref', 'refs/heads/x', 'HEAD');
     assert.ok(existsSync(owned));
     await rename(owned, `${owned}-by-plain-git`);
+    // Nor do those that the user has for all repositories: they are made for people.
+    const all = join(at.local, '.git/hooks');
+    await writeFile(join(at.folder, 'home/.gitconfig'), `[core]\n\thooksPath = ${all}\n`);
     await cycle(place, revision);
     assert.ok(!existsSync(owned));
   });
@@ -338,7 +341,15 @@ suite('as another user', { skip: process.getuid?.() !== 0 }, () => {
 
   test("everything in the working copy is the user's, and nothing of root's environment goes along", async () => {
     const { at, place, revision } = await ofNobody();
-    await cycle(place, revision);
+    const environments = join(at.folder, 'home/environments');
+    const telling = join(at.folder, 'git-telling');
+    await writeFile(telling, `#!/bin/sh\nenv >> ${environments}\nexec git "$@"\n`);
+    await chmod(telling, 0o755);
+    process.env['OF_ROOT'] = 'secret';
+    await cycle(at.place({ ...place.repository, executable: telling }, { runAs }), revision);
+    delete process.env['OF_ROOT'];
+    const told = await readFile(environments, 'utf8');
+    assert.ok(told.includes('HUDDLE_MARK=') && !told.includes('OF_ROOT'));
     for (const entry of readdirSync(at.local, { recursive: true, withFileTypes: true }))
       if (!entry.isSymbolicLink())
         assert.equal((await stat(join(entry.parentPath, entry.name))).uid, uid, join(entry.parentPath, entry.name));
