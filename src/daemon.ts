@@ -18,6 +18,7 @@ import { endMarked } from './process/end.ts';
 import { marksOf } from './process/adopt.ts';
 import { appPrefix, folderMark } from './process/mark.ts';
 import { turns } from './effects/turns.ts';
+import { giveBack, keepSmall } from './memory.ts';
 import { appIn, appsIn, isAppActor, isAtRest } from './view.ts';
 import { wire } from './wire.ts';
 
@@ -58,6 +59,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     remains: options.filesOnly ? [] : marksOf(`${folderMark(paths.folder)}:`),
     warn: (app, text) => log.write('warn', text, app),
     network: turns(2 * availableParallelism()),
+    local: turns(2 * availableParallelism()),
   };
   const desk = (name: string): Desk => {
     const open = desks.get(name) ?? openDesk(name, office);
@@ -103,6 +105,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     return desk(name).ledger.facts;
   };
 
+  keepSmall();
   const root = createActor(machine, {
     inspect,
     input: { now: Date.now, random: Math.random, recall },
@@ -135,6 +138,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   log.write('info', `running the apps of ${paths.folder} (process ${process.pid})`);
   root.start();
 
+  const settled = () =>
+    new Promise<readonly AppStatus[]>((resolve) => {
+      const look = () => {
+        if (!isAtRest(root.getSnapshot())) return;
+        listeners.delete(look);
+        resolve(apps());
+      };
+      listeners.add(look);
+      root.subscribe(look);
+      look();
+    });
+  void settled().then(giveBack);
+
   const send = (command: RootCommand) => {
     if (root.getSnapshot().status === 'active') root.send(command);
   };
@@ -149,15 +165,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     checkAll: () => send({ type: 'check all' }),
     shutdown: () => send({ type: 'shutdown' }),
     kill: () => send({ type: 'kill' }),
-    settled: () =>
-      new Promise((resolve) => {
-        const look = () => {
-          if (isAtRest(root.getSnapshot())) resolve(apps());
-        };
-        listeners.add(look);
-        root.subscribe(look);
-        look();
-      }),
+    settled,
     ended: end(),
   };
 }

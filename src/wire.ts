@@ -24,7 +24,6 @@ export interface Wiring {
 /** The root machine with every slot filled: the one place where decisions meet effects. */
 export function wire({ office, desk, tell, record, watch }: Wiring) {
   const trees: program.Trees = new Map();
-  const warn = (name: string) => (text: string) => office.warn(name, text);
 
   /** One effect of an app at a time. */
   const slot = <Input extends Slot, Output>(effect: Effect<Input, Output>) =>
@@ -36,10 +35,10 @@ export function wire({ office, desk, tell, record, watch }: Wiring) {
   const processActor = processMachine.provide({
     actors: {
       run: fromCallback(({ input, sendBack }) => {
-        const running = program.run(input, desk(input.name), trees, sendBack, warn(input.name));
+        const running = program.run(input, desk(input.name), trees, sendBack);
         return running.leave;
       }),
-      endGently: fromPromise(({ input, signal }) => program.askToEnd(input, trees, warn(input.name), signal)),
+      endGently: fromPromise(({ input, signal }) => program.askToEnd(input, desk(input.name), trees, signal)),
       endByForce: fromPromise(({ input, signal }) => program.kill(input, trees, signal)),
     } satisfies Required<Parameters<typeof processMachine.provide>[0]['actors']>,
   });

@@ -37,7 +37,7 @@ const parts: readonly Part[] = [
   // How a running app looks from outside.
   { files: ['src/view.ts'], may: ['machines/', ...control] },
   {
-    files: ['src/daemon.ts'],
+    files: ['src/daemon.ts', 'src/memory.ts'],
     may: [...facts, 'src/wire.ts', 'src/view.ts', ...folders('effects config logs ledger process'), ...control],
     types: ['machines/'],
   },

@@ -1,10 +1,13 @@
 import { lstatSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { asFailure, Failure } from '../../machines/failure.ts';
 import { openFeed, type Feed } from './feed.ts';
 import { answer, type Answer } from './routes.ts';
 import type { Source } from './source.ts';
+
+/** Not by `import`: see `src/control/client.ts`. */
+const { createServer } = process.getBuiltinModule('node:http');
 
 /** The control API while it is served. */
 export interface Control {

@@ -37,11 +37,12 @@ export const open: Effect<OpenInput, Opened> = async ({ config, want }, desk, of
       const opened = await openWorkingCopy(place, want, signal);
       const { branch, tip } = opened;
       // A candidate comes with its submodules, so that nothing is left to be fetched while the program is down.
+      if (desk.ledger.isUnsynced) desk.syncSoon(config);
       if (tip !== null && config.repository.submodules)
         await fetchRevision(place, { branch, revision: tip, from: null }, signal);
       return opened;
     };
-    return want === 'place' ? work() : office.network.take(work);
+    return (want === 'place' ? office.local : office.network).take(work);
   });
 };
 
@@ -95,7 +96,9 @@ export const script: Effect<ScriptInput, void> = ({ name, config, hook, revision
 export const pull: Effect<PullInput, Pulled> = async ({ config, revision, branch }, desk, _office, signal) => {
   const failure = await desk.ledger.remember({ pulling: revision });
   if (failure !== null) throw failure;
-  return await desk.withGit(`checking out ${short(revision)}`, config, (place) =>
+  const pulled = await desk.withGit(`checking out ${short(revision)}`, config, (place) =>
     checkOut(place, { revision, branch }, signal),
   );
+  desk.syncSoon(config);
+  return pulled;
 };

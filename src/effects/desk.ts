@@ -1,11 +1,13 @@
 import type { AppConfig } from '../../machines/config.ts';
 import type { Failure } from '../../machines/failure.ts';
+import { syncWorkingCopy } from '../git/check-out.ts';
 import type { GitPlace } from '../git/place.ts';
 import { type AppLedger, openAppLedger } from '../ledger/app-ledger.ts';
-import type { AppPaths, StatePaths } from '../ledger/paths.ts';
+import { type AppPaths, mustStand, type StatePaths } from '../ledger/paths.ts';
 import { deployLog, type DeployLog } from '../logs/open.ts';
 import { marksOf } from '../process/adopt.ts';
 import { endMarked } from '../process/end.ts';
+import { bootId } from '../process/identity.ts';
 import { appPrefix, folderMark, newMark } from '../process/mark.ts';
 import { runAs } from '../process/user.ts';
 import type { Turns } from './turns.ts';
@@ -19,6 +21,8 @@ export interface Office {
   readonly warn: (app: string, text: string) => void;
   /** Bounds how many remotes are spoken to at once. */
   readonly network: Turns;
+  /** Bounds how many working copies are opened at once; apart, so that nobody's start waits for a network. */
+  readonly local: Turns;
 }
 
 /**
@@ -39,20 +43,23 @@ export interface Desk {
   withLog<T>(what: string, config: AppConfig, work: (log: DeployLog) => Promise<T>): Promise<T>;
   /** For one call of git. Opens deploy.log only when there is something to write. */
   withGit<T>(what: string, config: AppConfig, work: (place: GitPlace) => Promise<T>): Promise<T>;
+  /** Lets the working copy reach the disk, beside all else; a power cut before that is seen at the next start. */
+  syncSoon(config: AppConfig): void;
   /** The marks of what an earlier life of this app has left running; empty from the second time on. */
   takeRemains(): readonly string[];
   /** The app's actor has died: what it left is looked for when the next one begins. */
   lookForRemains(): void;
   /** A line of Huddle's own log about this app. */
-  warnOf(failure: Failure): void;
+  readonly warnOf: (failure: Failure) => void;
 }
 
 export function openDesk(name: string, office: Office): Desk {
   const paths = office.paths.app(name);
   const warn = (text: string) => office.warn(name, text);
-  const ledger = openAppLedger(paths, { warn });
+  const ledger = openAppLedger(paths, { warn, bootId });
   const hash = folderMark(office.paths.folder);
   let remains: readonly string[] = office.remains.filter((mark) => mark.startsWith(appPrefix(hash, name)));
+  let changes = 0;
   let last: Promise<unknown> = Promise.resolve();
 
   const desk: Desk = {
@@ -73,7 +80,7 @@ export function openDesk(name: string, office: Office): Desk {
       await ledger.flush();
     },
     async withLog(what, config, work) {
-      const log = openPart(paths.deployLog, what, config, warn);
+      const log = openPart(paths, what, config, warn);
       try {
         return await work(log);
       } finally {
@@ -91,12 +98,21 @@ export function openDesk(name: string, office: Office): Desk {
           environment: as.environment,
           mark: desk.mark(),
           endMarked: (mark) => endMarked(mark),
-          log: (text) => (log ??= openPart(paths.deployLog, what, config, warn)).write(text),
+          log: (text) => (log ??= openPart(paths, what, config, warn)).write(text),
           emptyFolder: office.paths.empty,
         });
       } finally {
         log?.close();
       }
+    },
+    syncSoon(config) {
+      changes += 1;
+      const change = changes;
+      const sync = desk.withGit('syncing', config, (place) => syncWorkingCopy(place, new AbortController().signal));
+      sync.then(
+        () => (change === changes ? ledger.rememberSynced() : null),
+        (failure: Failure) => warn(failure.message),
+      );
     },
     takeRemains() {
       const taken = remains;
@@ -111,7 +127,8 @@ export function openDesk(name: string, office: Office): Desk {
   return desk;
 }
 
-function openPart(path: string, what: string, config: AppConfig, warn: (text: string) => void): DeployLog {
+function openPart(paths: AppPaths, what: string, config: AppConfig, warn: (text: string) => void): DeployLog {
+  mustStand(paths);
   const { uid, gid } = runAs(config.application.user);
-  return deployLog(path, { what, warn, ...(uid === null || gid === null ? {} : { owner: { uid, gid } }) });
+  return deployLog(paths.deployLog, { what, warn, ...(uid === null || gid === null ? {} : { owner: { uid, gid } }) });
 }

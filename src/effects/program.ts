@@ -1,7 +1,9 @@
+import { asFailure } from '../../machines/failure.ts';
 import type { ProbeInput, ProcessInput, ProcessReport, TreeInput } from '../../machines/protocol.ts';
 import type { Desk } from './desk.ts';
 import { fingerprint, isFitToAdopt } from './remains.ts';
 import { probe as look } from '../health/probe.ts';
+import { mustStand } from '../ledger/paths.ts';
 import { appendTo } from '../logs/open.ts';
 import { adoptProgram } from '../process/adopt.ts';
 import { endByForce } from '../process/end.ts';
@@ -25,7 +27,6 @@ export function run(
   desk: Desk,
   trees: Trees,
   report: (report: ProcessReport) => void,
-  warn: (text: string) => void,
 ): RunningProgram {
   const log = desk.paths.appLog;
   const tell = (fact: ProcessReport) => {
@@ -38,8 +39,12 @@ export function run(
     if (adopted.tree !== null) trees.set(record.pid, { tree: adopted.tree, mark: record.mark });
     return adopted;
   }
+  const openLog: typeof appendTo = (path, owner) => {
+    mustStand(desk.paths);
+    return appendTo(path, owner);
+  };
   const mark = desk.mark();
-  const running = startProgram({ ...input, mark, log, openLog: appendTo }, (fact) => {
+  const running = startProgram({ ...input, mark, log, openLog }, (fact) => {
     if (fact.type === 'process.spawned') remember(running, fact.at);
     tell(fact);
   });
@@ -49,27 +54,28 @@ export function run(
     const config = fingerprint(input.config);
     desk.ledger.rememberProgram({ pid, startTime, bootId, mark, revision: input.revision, config, since });
   };
-  if (running.warning !== null) warn(`${running.warning.message}; its output is lost until it is started again`);
+  if (running.warning !== null) desk.warnOf(running.warning);
   if (running.tree !== null) trees.set(running.tree.root.pid, { tree: running.tree, mark });
   return running;
 }
 
 /** Asks the whole tree to end; resolves when none of it is left. */
-export async function askToEnd(
-  input: TreeInput,
-  trees: Trees,
-  warn: (text: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
+export async function askToEnd(input: TreeInput, desk: Desk, trees: Trees, signal: AbortSignal): Promise<void> {
   const found = treeOf(input, trees);
   if (found === undefined) return;
-  const request = {
-    signal: input.config.application.stopSignal,
-    command: stopCommandOf({ ...input, mark: found.mark, log: null }),
-    warn: (failure: Error) => warn(failure.message),
-  };
-  await endGently(found.tree, request, signal);
+  const command = stopCommand({ ...input, mark: found.mark, log: null }, desk);
+  await endGently(found.tree, { signal: input.config.application.stopSignal, command, warn: desk.warnOf }, signal);
   trees.delete(found.tree.root.pid);
+}
+
+/** A stop command that cannot be run (its folder has gone) counts as none: the signal is sent. */
+function stopCommand(input: Parameters<typeof stopCommandOf>[0], desk: Desk): ReturnType<typeof stopCommandOf> {
+  try {
+    return stopCommandOf(input);
+  } catch (thrown) {
+    desk.warnOf(asFailure(thrown));
+    return null;
+  }
 }
 
 /** Kills the whole tree; resolves when none of it is left. */

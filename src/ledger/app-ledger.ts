@@ -3,7 +3,7 @@ import type { Failure } from '../../machines/failure.ts';
 import type { Facts, HistoryEntry } from '../../machines/protocol.ts';
 import { makeDurable, replaceFile } from './durable.ts';
 import { appendHistory, readHistory } from './history.ts';
-import { refused } from './paths.ts';
+import { mustStand, refused } from './paths.ts';
 import type { AppPaths } from './paths.ts';
 import { readProgram, writeProgram } from './program-file.ts';
 import type { ProgramRecord } from './program-file.ts';
@@ -23,6 +23,10 @@ export interface AppLedger {
    * `internal`) that keeps them in memory only: an intent must not be acted upon then, an outcome may be. Never rejects.
    */
   remember(patch: Partial<Facts>): Promise<Failure | null>;
+  /** Whether the working copy may have been changed without having reached the disk. */
+  readonly isUnsynced: boolean;
+  /** The working copy is on disk. Resolves as `remember` does. */
+  rememberSynced(): Promise<Failure | null>;
   /** The process that is up; null: none is. Safe against a kill of Huddle when it returns; see `writeProgram`. */
   rememberProgram(record: ProgramRecord | null): Failure | null;
   /** Adds to the history. Resolves as `remember` does. */
@@ -33,14 +37,23 @@ export interface AppLedger {
   flush(): Promise<void>;
 }
 
+export interface AppLedgerOptions {
+  /** Told of what goes wrong, a line without the app's name. */
+  readonly warn: (text: string) => void;
+  /** Tells this boot of the machine from all others. */
+  readonly bootId: string;
+}
+
 /**
  * Opens the ledger of an app: two small reads, under a millisecond. What is damaged is set aside with a warning; never
  * throws. `warn` gets a line without the app's name.
  */
-export function openAppLedger(paths: AppPaths, { warn }: { warn: (text: string) => void }): AppLedger {
-  let facts = readState(paths, warn);
+export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOptions): AppLedger {
+  const state = readState(paths, warn);
+  let { unsynced } = state;
+  let facts = unsynced === null || unsynced === bootId ? state.facts : afterPowerCut(state.facts);
   let program = readProgram(paths.program, warn);
-  let written = stateText(facts);
+  let written = stateText(state);
   let appended: Promise<Failure | null> = Promise.resolve(null);
   const stateOutcome = outcomes(paths.state, warn);
   const programOutcome = outcomes(paths.program, warn);
@@ -58,9 +71,10 @@ export function openAppLedger(paths: AppPaths, { warn }: { warn: (text: string) 
 
   /** A kill right after this finds the new facts; a power cut does once it has resolved. */
   function save(): Promise<Failure | null> {
-    const text = stateText(facts);
+    const text = stateText({ facts, unsynced });
     if (text !== written) {
       try {
+        mustStand(paths);
         replaceFile(paths.state, text, isDurable ? paths.oldState : undefined);
       } catch (error) {
         return Promise.resolve(stateOutcome(error));
@@ -78,13 +92,22 @@ export function openAppLedger(paths: AppPaths, { warn }: { warn: (text: string) 
     get program() {
       return program;
     },
+    get isUnsynced() {
+      return unsynced !== null;
+    },
     remember(patch) {
+      if (patch.pulling && patch.pulling !== facts.pulling) unsynced = bootId;
       facts = { ...facts, ...patch };
+      return save();
+    },
+    rememberSynced() {
+      unsynced = null;
       return save();
     },
     rememberProgram(record) {
       program = record;
       try {
+        if (record !== null) mustStand(paths);
         writeProgram(paths.program, record);
         return programOutcome(null);
       } catch (error) {
@@ -92,7 +115,11 @@ export function openAppLedger(paths: AppPaths, { warn }: { warn: (text: string) 
       }
     },
     append(entry) {
-      appended = appended.then(() => attempt(appendHistory(paths.history, entry), historyOutcome));
+      const add = async () => {
+        mustStand(paths);
+        await appendHistory(paths.history, entry);
+      };
+      appended = appended.then(() => attempt(add(), historyOutcome));
       return appended;
     },
     async history(limit) {
@@ -104,6 +131,11 @@ export function openAppLedger(paths: AppPaths, { warn }: { warn: (text: string) 
       await Promise.all([save(), appended]);
     },
   };
+}
+
+/** A tree that had not reached the disk is one that was being pulled: it has to be made whole before anything runs. */
+function afterPowerCut(facts: Facts): Facts {
+  return { ...facts, pulling: facts.pulling ?? facts.current };
 }
 
 /** What came of a write: null, or what was thrown, as a failure. */

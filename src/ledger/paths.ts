@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, realpathSync, statSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 
 /** Where everything of one Huddle lies on disk. All paths are absolute. */
@@ -19,6 +19,8 @@ export interface StatePaths {
 
 /** Where the files of one app lie. */
 export interface AppPaths {
+  /** The folder that the state folder is in: nothing is made while it is away. */
+  readonly base: string;
   readonly directory: string;
   readonly state: string;
   /** The last good `state.json`. */
@@ -63,6 +65,14 @@ function notAFolder(folder: string, reason: string, cause?: unknown): Failure {
   return new Failure('directory-missing', { doing: 'opening', subject: folder, reason, hint, cause });
 }
 
+/**
+ * Throws the system's error where the folder that holds the state has gone (moved, unmounted, removed): to make it anew
+ * would split the state in two, and stand in the way of its return.
+ */
+export function mustStand({ base }: AppPaths): void {
+  statSync(base);
+}
+
 function appPaths(root: string, name: string): AppPaths {
   if (name === '' || name === '.' || name === '..' || basename(name) !== name) {
     const hint = 'The name of an app is the name of its config file without the ending.';
@@ -71,6 +81,7 @@ function appPaths(root: string, name: string): AppPaths {
   const directory = join(root, 'apps', name);
   const logs = join(directory, 'logs');
   return {
+    base: dirname(root),
     directory,
     state: join(directory, 'state.json'),
     oldState: join(directory, 'state.json.old'),

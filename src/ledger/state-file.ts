@@ -34,11 +34,25 @@ const facts: Entries<Facts> = {
   stopped: v.optional(v.boolean(), noFacts.stopped),
 };
 
-const stateSchema = v.object({ version: v.literal(version), facts: v.object(facts) });
+/** What `state.json` holds. */
+export interface State {
+  readonly facts: Facts;
+  /**
+   * The boot in which the working copy was changed and, as far as is known, has not reached the disk yet. After another
+   * boot the tree may be half of one revision and half of another.
+   */
+  readonly unsynced: string | null;
+}
+
+const stateSchema = v.object({
+  version: v.literal(version),
+  facts: v.object(facts),
+  unsynced: v.optional(v.nullable(v.string()), null),
+});
 
 /** The text of `state.json`. */
-export function stateText(known: Facts): string {
-  return `${JSON.stringify({ version, facts: known }, null, 2)}\n`;
+export function stateText({ facts: known, unsynced }: State): string {
+  return `${JSON.stringify({ version, facts: known, unsynced }, null, 2)}\n`;
 }
 
 /**
@@ -46,13 +60,14 @@ export function stateText(known: Facts): string {
  * version, unreadable) is set aside for a look, with a warning, and the last good one before it is taken; with neither,
  * nothing is known. Never throws.
  */
-export function readState(paths: AppPaths, warn: (text: string) => void): Facts {
-  return readOrSetAside(paths.state, warn) ?? readOrSetAside(paths.oldState, warn) ?? noFacts;
+export function readState(paths: AppPaths, warn: (text: string) => void): State {
+  const nothing = { facts: noFacts, unsynced: null };
+  return readOrSetAside(paths.state, warn) ?? readOrSetAside(paths.oldState, warn) ?? nothing;
 }
 
-function readOrSetAside(path: string, warn: (text: string) => void): Facts | null {
+function readOrSetAside(path: string, warn: (text: string) => void): State | null {
   try {
-    return v.parse(stateSchema, JSON.parse(readFileSync(path, 'utf8'))).facts;
+    return v.parse(stateSchema, JSON.parse(readFileSync(path, 'utf8')));
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return null;
     warn(`${basename(path)} is damaged (${inWords(error)}); ${setAside(path)}`);

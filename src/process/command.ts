@@ -1,6 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
-import { execa } from 'execa';
 import type { Command } from '../../machines/config.ts';
 import { Failure } from '../../machines/failure.ts';
 import type { Exit } from '../../machines/protocol.ts';
@@ -49,7 +48,7 @@ export interface CommandResult {
 export async function runCommand(input: CommandInput): Promise<CommandResult> {
   input.signal.throwIfAborted();
   const before = sizeOf(input.log);
-  const running = start(input);
+  const running = await start(input);
   const stopped = await Promise.race([running.exit, limits(input, running.exit)]);
   if (stopped === 'timeout' || stopped === 'aborted') {
     await kill(running.tree, input);
@@ -66,7 +65,11 @@ interface Running {
   readonly exit: Promise<Exit>;
 }
 
-function start({ doing, command, directory, environment, runAs, mark, log, sweep }: CommandInput): Running {
+/** execa is loaded by the first command: 15 MB of memory that a Huddle without tests and scripts does without. */
+async function start(input: CommandInput): Promise<Running> {
+  const { doing, command, directory, environment, runAs, mark, log, sweep, signal } = input;
+  const { execa } = await import('execa');
+  signal.throwIfAborted();
   const argv = argvOf(command);
   mustExist(argv, directory, environment['PATH'], doing);
   const whole = [...runAs.prefix, ...argv];

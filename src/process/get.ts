@@ -1,5 +1,4 @@
-import { type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { Failure, type FailureCode } from '../../machines/failure.ts';
 import { errorCode } from '../ledger/paths.ts';
 
@@ -23,6 +22,9 @@ export interface Answer {
   /** Its first megabyte. */
   readonly body: string;
 }
+
+/** Not by `import`, which also loads the HTTP client behind `http.WebSocket`: 5 MB of memory for nothing. */
+const { request: requestHttp } = process.getBuiltinModule('node:http');
 
 const bodyLimit = 1024 * 1024;
 
@@ -57,7 +59,8 @@ async function follow(question: Question, signal: AbortSignal): Promise<Answer> 
 }
 
 function send(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
-  const request = url.protocol === 'https:' ? requestHttps : requestHttp;
+  const isSecure = url.protocol === 'https:';
+  const request = isSecure ? process.getBuiltinModule('node:https').request : requestHttp;
   return new Promise((resolve, reject) => {
     const sent = { accept: '*/*', 'user-agent': 'huddle', ...headers };
     request(url, { agent: false, headers: sent, signal }, resolve).on('error', reject).end();

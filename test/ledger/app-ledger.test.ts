@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  existsSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -272,6 +273,60 @@ suite('A disk that refuses', () => {
   });
 });
 
+suite('A power cut', () => {
+  const next = '0123456789abcdef0123456789abcdef01234567';
+
+  test('before the tree had reached the disk makes the next boot restore it', async (t) => {
+    const { open, paths } = place(t);
+    const ledger = open();
+    await ledger.remember({ good: next, current: null, pulling: next });
+    await ledger.remember({ current: next, pulling: null });
+    assert.equal(open().facts.pulling, null, 'a kill in the same boot loses nothing');
+    const later = openAppLedger(paths, { warn: (text) => assert.fail(text), bootId: 'another boot' });
+    assert.equal(later.facts.pulling, next);
+  });
+
+  test('after the tree had reached the disk is none', async (t) => {
+    const { open, paths } = place(t);
+    const ledger = open();
+    await ledger.remember({ good: next, pulling: next });
+    assert.equal(ledger.isUnsynced, true);
+    await ledger.remember({ current: next, pulling: null });
+    await ledger.rememberSynced();
+    assert.equal(ledger.isUnsynced, false);
+    const later = openAppLedger(paths, { warn: (text) => assert.fail(text), bootId: 'another boot' });
+    assert.equal(later.facts.pulling, null);
+  });
+
+  test('is seen once only: facts written after the sync do not ask for another', async (t) => {
+    const { open } = place(t);
+    const ledger = open();
+    await ledger.remember({ pulling: next });
+    await ledger.rememberSynced();
+    await ledger.remember({ pulling: next, branch: 'main' });
+    assert.equal(ledger.isUnsynced, false);
+  });
+});
+
+suite('A folder that has gone', () => {
+  test('is not made anew, and the facts go on in memory', async (t) => {
+    const folder = scratch(t);
+    const { open, paths, warnings } = place(t, folder);
+    const ledger = open();
+    await ledger.remember({ branch: 'main' });
+    renameSync(folder, `${folder}.away`);
+    t.after(() => rmSync(`${folder}.away`, { recursive: true, force: true }));
+    assert.equal((await ledger.remember({ branch: 'next' }))?.code, 'internal');
+    assert.notEqual(ledger.rememberProgram(program), null);
+    assert.equal(existsSync(folder), false);
+    assert.equal(warnings.length, 2);
+    renameSync(`${folder}.away`, folder);
+    assert.equal(await ledger.remember({}), null);
+    assert.equal(open().facts.branch, 'next');
+    assert.ok(existsSync(paths.state));
+  });
+});
+
 suite('The history of an app', () => {
   test('is told newest first, up to a limit', async (t) => {
     const { open } = place(t);
@@ -334,7 +389,11 @@ interface Place {
 function place(t: TestContext, folder = scratch(t)): Place {
   const paths = statePaths(folder).app('shop');
   const warnings: string[] = [];
-  return { paths, warnings, open: () => openAppLedger(paths, { warn: (text) => warnings.push(text) }) };
+  return {
+    paths,
+    warnings,
+    open: () => openAppLedger(paths, { warn: (text) => warnings.push(text), bootId: 'this boot' }),
+  };
 }
 
 function put(paths: AppPaths, content: string): void {

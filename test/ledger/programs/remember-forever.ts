@@ -4,7 +4,10 @@ import { openAppLedger } from '../../../src/ledger/app-ledger.ts';
 import { statePaths } from '../../../src/ledger/paths.ts';
 
 const [folder = ''] = process.argv.slice(2);
-const ledger = openAppLedger(statePaths(folder).app('shop'), { warn: (text) => writeSync(1, `warning ${text}\n`) });
+const ledger = openAppLedger(statePaths(folder).app('shop'), {
+  warn: (text) => writeSync(1, `warning ${text}\n`),
+  bootId: 'this boot',
+});
 const revision = 'a'.repeat(40);
 for (let count = (ledger.facts.provingUntil ?? 0) + 1; ; count += 1) {
   const failure = await ledger.remember({ provingUntil: count });
