@@ -211,8 +211,10 @@ export async function play(
     },
     settle,
     async pass(seconds) {
-      for (let left = seconds * 1000; left > 0; left -= 100) {
-        clock.increment(Math.min(100, left));
+      for (let left = seconds * 1000; left > 0;) {
+        const step = Math.min(left > 60_000 ? 1000 : 100, left);
+        left -= step;
+        clock.increment(step);
         await settle();
       }
     },
