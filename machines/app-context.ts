@@ -120,6 +120,11 @@ export function isServing({ facts, program }: AppContext): boolean {
   return facts.good !== null || isPlaced || program.state !== 'down';
 }
 
+/** The program is down, and what it last ran is no longer what is in place: only a new start may bring it up. */
+export function isStale({ facts, program }: AppContext): boolean {
+  return program.state === 'down' && program.revision !== facts.current;
+}
+
 /** Only a new revision is rolled back, and only to another one that was good. */
 export function canGoBack({ facts, target, config }: AppContext): boolean {
   return (

@@ -9,6 +9,7 @@ import {
   configChange,
   dueTime,
   isServing,
+  isStale,
   isUnwanted,
   type Leave,
   mayCheck,
@@ -244,8 +245,13 @@ export const appSetup = setup({
     /** A job that has ended is not to be taken up again by a change of its config. */
     keepDown: sendTo('program', { type: 'stop' }),
     kill: sendTo('program', { type: 'kill' }),
-    restartProgram: sendTo('program', { type: 'restart' }),
-    replace: sendTo('program', ({ context }): ProgramCommand => ({ type: 'replace', config: context.config })),
+    restartProgram: enqueueActions(({ context, enqueue }) => {
+      if (!isStale(context)) enqueue.sendTo('program', { type: 'restart' });
+    }),
+    replace: sendTo('program', ({ context }): ProgramCommand => ({
+      type: isStale(context) ? 'configure' : 'replace',
+      config: context.config,
+    })),
     /** What a changed repository brings along for a program that runs. */
     adapt: enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== 'config') return;
