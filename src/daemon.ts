@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
 import { createActor, type InspectionEvent, toPromise } from 'xstate';
-import type { AppConfig } from '../machines/config.ts';
 import { asFailure, Failure } from '../machines/failure.ts';
 import type { HuddleSnapshot } from '../machines/huddle.ts';
 import type { Facts, FolderReport, News, RootCommand } from '../machines/protocol.ts';
@@ -18,7 +17,7 @@ import { endMarked } from './process/end.ts';
 import { marksOf } from './process/adopt.ts';
 import { appPrefix, folderMark } from './process/mark.ts';
 import { turns } from './effects/turns.ts';
-import { giveBack, keepSmall } from './memory.ts';
+import { giveBack } from './memory.ts';
 import { appIn, appsIn, isAppActor, isAtRest } from './view.ts';
 import { wire } from './wire.ts';
 
@@ -105,7 +104,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     return desk(name).ledger.facts;
   };
 
-  keepSmall();
   const root = createActor(machine, {
     inspect,
     input: { now: Date.now, random: Math.random, recall },
@@ -131,7 +129,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       );
   const rotator = createRotator({
     every: 5,
-    files: () => rotatedLogs(root.getSnapshot(), paths),
+    files: () => rotatedLogs(root.getSnapshot(), desk),
     warn: (text) => log.write('warn', text),
   });
 
@@ -201,10 +199,10 @@ async function endOrphans(office: Office, desk: (name: string) => Desk, { contex
   for (const mark of orphans) await endMarked(mark);
 }
 
-function rotatedLogs({ context }: HuddleSnapshot, paths: StatePaths): RotatedLog[] {
-  return Object.values(context.slots).flatMap(({ name, config }: { name: string; config: AppConfig }) => {
-    const { appLog, deployLog } = paths.app(name);
-    return [appLog, deployLog].map((path) => ({ path, ...config.logs }));
+function rotatedLogs({ context }: HuddleSnapshot, desk: (name: string) => Desk): RotatedLog[] {
+  return Object.values(context.slots).flatMap(({ name, config: { logs } }) => {
+    const { appLog, deployLog } = desk(name).paths;
+    return [appLog, deployLog].map((path) => ({ path, size: logs.size, keep: logs.keep }));
   });
 }
 

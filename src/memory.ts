@@ -4,11 +4,6 @@ import { runInNewContext } from 'node:vm';
 // A supervisor lives for months beside the programs that the memory is for. V8 is made for the opposite: by itself it
 // keeps twice what a Huddle with a hundred apps needs.
 
-/** Keeps the space for new objects at its first size: Huddle makes few, and nobody waits for them. */
-export function keepSmall(): void {
-  setFlagsFromString('--semi-space-growth-factor=1');
-}
-
 /** Gives back what the start has taken: once, when all is at rest, as it takes some 50 ms. */
 export function giveBack(): void {
   setFlagsFromString('--expose-gc');
