@@ -4,18 +4,15 @@ import {
   type AppEvent,
   type Attempt,
   beginAttempt,
-  canGoBack,
-  canRestore,
   configChange,
   dueTime,
-  isServing,
   isStale,
-  isUnwanted,
   type Leave,
   mayCheck,
 } from './app-context.ts';
+import { guards } from './app-guards.ts';
 import type { Failure } from './failure.ts';
-import { acceptance, disturbance, isSame, scriptTries, withRejection } from './policy.ts';
+import { acceptance, disturbance, withRejection } from './policy.ts';
 import { programMachine } from './program.ts';
 import type {
   AppInput,
@@ -271,80 +268,7 @@ export const appSetup = setup({
     noteTold: assign({ isTold: true }),
     disarm: assign({ nextCheck: null }),
   },
-  guards: {
-    isStopped: ({ context }) => context.facts.stopped,
-    isServing: ({ context }) => isServing(context),
-    isGoodInPlace: ({ context: { facts, opened, program } }) =>
-      program.state === 'down' && facts.good !== null && opened?.head === facts.good && facts.pulling === null,
-    isGoodElsewhere: ({ context: { facts, program } }) => program.state === 'down' && facts.good !== null,
-    /** What could not be stopped when it was to be left, and has ended since. */
-    isLeftBehind: ({ context: { facts, config } }) =>
-      config.application.start !== null &&
-      facts.good !== null &&
-      facts.rejected.some(({ revision }) => revision === facts.current),
-    isTipUnknown: ({ context }) => context.opened?.tip === null,
-    isTipInPlace: ({ context: { opened, facts, program } }) =>
-      program.state !== 'down' && opened?.tip === facts.current && opened?.head === facts.current,
-    isTipUnwanted: ({ context }) => isUnwanted(context, context.opened?.tip ?? ''),
-    isUnmoved: ({ context }, { tip }: Asked) => tip === context.facts.current,
-    isUnwanted: ({ context }, { tip }: Asked) => isUnwanted(context, tip),
-    isInPlace: ({ context: { facts } }, { revision }: Fetched) => revision === facts.current,
-    isNamed: ({ context: { wish } }) => wish?.type === 'deploy' && wish.revision !== null,
-    isTested: ({ context: { config, tested, attempt } }) => config.test === null || tested === attempt?.revision,
-    hasGood: ({ context }) => context.facts.good !== null,
-    isPassed: (_scene, verdict: Verdict) => verdict.kind === 'passed',
-    isPending: (_scene, verdict: Verdict) => verdict.kind === 'pending',
-    isProgramDown: ({ context }) => context.program.state === 'down',
-    hasNoProgram: ({ context }) => context.config.application.start === null,
-    /** Before the first revision there is nothing to prepare: pre-pull scripts are for what is in place. */
-    hasPrePull: ({ context: { config, target, facts } }) =>
-      target?.way === 'forward' && facts.current !== null && config.scripts.prePull.length > 0,
-    hasPostPull: ({ context }) => context.config.scripts.postPull.length > 0,
-    canGoBack: ({ context }) => canGoBack(context),
-    canRestore: ({ context }) => canRestore(context),
-    isForward: ({ context }) => context.target?.way === 'forward',
-    isBackward: ({ context }) => context.target?.way !== 'forward',
-    hasUsedItsTries: ({ context: { scriptTries: tries } }) => (tries?.count ?? 0) >= scriptTries,
-    /** The tree is not the good one's, and is to be made so before the app is left alone. */
-    isTreeToRestore: ({ context: { leave, facts } }) =>
-      (leave === 'stop' || leave === 'retire') &&
-      facts.good !== null &&
-      (facts.pulling !== null || facts.current !== facts.good),
-    isStopping: ({ context }) => context.leave === 'stop',
-    isLeaving: ({ context }) => context.leave !== null,
-    isLeavingForGood: ({ context }) => context.leave !== null && context.leave !== 'stop',
-    isCondemned: ({ context }) => context.condemned !== null,
-    wantsRollback: ({ context }) => context.wish?.type === 'rollback' && context.facts.previous !== null,
-    wantsStart: ({ context: { wish } }) => wish?.type === 'start' || wish?.type === 'deploy',
-    wantsDeploy: ({ context }) => context.wish?.type === 'deploy',
-    wantsCheck: ({ context }) => context.checkAgain && mayCheck(context),
-    mayCheck: ({ context }) => mayCheck(context),
-    hasPrevious: ({ context }) => context.facts.previous !== null,
-    isNothingChanged: ({ context, event }) => event.type === 'config' && isSame(context.config, event.config),
-    isRepositoryChanged: ({ context, event }) =>
-      event.type === 'config' && disturbance(context.config, event.config) === 'repository',
-    areDetailsChanged: ({ context, event }) =>
-      event.type === 'config' && disturbance(context.config, event.config) === 'details',
-    isProgramChanged: ({ context, event }) =>
-      event.type === 'config' && disturbance(context.config, event.config) === 'program',
-    isToBeStarted: ({ context, event }) =>
-      event.type === 'config' &&
-      context.program.state === 'down' &&
-      ['details', 'program'].includes(disturbance(context.config, event.config)),
-    isProgramRemoved: ({ context, event }) =>
-      event.type === 'config' && event.config.application.start === null && context.config.application.start !== null,
-    /** The one before, if there was one, has ended. */
-    isProgramAddedToNone: ({ context, event }) =>
-      event.type === 'config' &&
-      event.config.application.start !== null &&
-      context.config.application.start === null &&
-      context.program.state === 'down',
-    isProgramAdded: ({ context, event }) =>
-      event.type === 'config' &&
-      event.config.application.start !== null &&
-      context.config.application.start === null &&
-      context.facts.good !== null,
-  },
+  guards,
   delays: {
     nextCheck: ({ context }) => Math.max(0, (context.nextCheck ?? context.now()) - context.now()),
   },

@@ -1,0 +1,93 @@
+import {
+  type AppContext,
+  type AppEvent,
+  canGoBack,
+  canRestore,
+  isServing,
+  isUnwanted,
+  mayCheck,
+} from './app-context.ts';
+import { disturbance, isSame, scriptTries } from './policy.ts';
+import type { Asked, Fetched, Verdict } from './protocol.ts';
+
+/** What a guard is given. */
+export interface Scene {
+  readonly context: AppContext;
+  readonly event: AppEvent;
+}
+
+/** The questions of the flow chart in app.ts, by name. */
+export const guards = {
+  isStopped: ({ context }: Scene) => context.facts.stopped,
+  isServing: ({ context }: Scene) => isServing(context),
+  isGoodInPlace: ({ context: { facts, opened, program } }: Scene) =>
+    program.state === 'down' && facts.good !== null && opened?.head === facts.good && facts.pulling === null,
+  isGoodElsewhere: ({ context: { facts, program } }: Scene) => program.state === 'down' && facts.good !== null,
+  /** What could not be stopped when it was to be left, and has ended since. */
+  isLeftBehind: ({ context: { facts, config } }: Scene) =>
+    config.application.start !== null &&
+    facts.good !== null &&
+    facts.rejected.some(({ revision }) => revision === facts.current),
+  isTipUnknown: ({ context }: Scene) => context.opened?.tip === null,
+  isTipInPlace: ({ context: { opened, facts, program } }: Scene) =>
+    program.state !== 'down' && opened?.tip === facts.current && opened?.head === facts.current,
+  isTipUnwanted: ({ context }: Scene) => isUnwanted(context, context.opened?.tip ?? ''),
+  isUnmoved: ({ context }: Scene, { tip }: Asked) => tip === context.facts.current,
+  isUnwanted: ({ context }: Scene, { tip }: Asked) => isUnwanted(context, tip),
+  isInPlace: ({ context: { facts } }: Scene, { revision }: Fetched) => revision === facts.current,
+  isNamed: ({ context: { wish } }: Scene) => wish?.type === 'deploy' && wish.revision !== null,
+  isTested: ({ context: { config, tested, attempt } }: Scene) => config.test === null || tested === attempt?.revision,
+  hasGood: ({ context }: Scene) => context.facts.good !== null,
+  isPassed: (_scene: Scene, verdict: Verdict) => verdict.kind === 'passed',
+  isPending: (_scene: Scene, verdict: Verdict) => verdict.kind === 'pending',
+  isProgramDown: ({ context }: Scene) => context.program.state === 'down',
+  hasNoProgram: ({ context }: Scene) => context.config.application.start === null,
+  /** Before the first revision there is nothing to prepare: pre-pull scripts are for what is in place. */
+  hasPrePull: ({ context: { config, target, facts } }: Scene) =>
+    target?.way === 'forward' && facts.current !== null && config.scripts.prePull.length > 0,
+  hasPostPull: ({ context }: Scene) => context.config.scripts.postPull.length > 0,
+  canGoBack: ({ context }: Scene) => canGoBack(context),
+  canRestore: ({ context }: Scene) => canRestore(context),
+  isForward: ({ context }: Scene) => context.target?.way === 'forward',
+  isBackward: ({ context }: Scene) => context.target?.way !== 'forward',
+  hasUsedItsTries: ({ context: { scriptTries: tries } }: Scene) => (tries?.count ?? 0) >= scriptTries,
+  /** The tree is not the good one's, and is to be made so before the app is left alone. */
+  isTreeToRestore: ({ context: { leave, facts } }: Scene) =>
+    (leave === 'stop' || leave === 'retire') &&
+    facts.good !== null &&
+    (facts.pulling !== null || facts.current !== facts.good),
+  isStopping: ({ context }: Scene) => context.leave === 'stop',
+  isLeaving: ({ context }: Scene) => context.leave !== null,
+  isLeavingForGood: ({ context }: Scene) => context.leave !== null && context.leave !== 'stop',
+  isCondemned: ({ context }: Scene) => context.condemned !== null,
+  wantsRollback: ({ context }: Scene) => context.wish?.type === 'rollback' && context.facts.previous !== null,
+  wantsStart: ({ context: { wish } }: Scene) => wish?.type === 'start' || wish?.type === 'deploy',
+  wantsDeploy: ({ context }: Scene) => context.wish?.type === 'deploy',
+  wantsCheck: ({ context }: Scene) => context.checkAgain && mayCheck(context),
+  mayCheck: ({ context }: Scene) => mayCheck(context),
+  hasPrevious: ({ context }: Scene) => context.facts.previous !== null,
+  isNothingChanged: ({ context, event }: Scene) => event.type === 'config' && isSame(context.config, event.config),
+  isRepositoryChanged: ({ context, event }: Scene) =>
+    event.type === 'config' && disturbance(context.config, event.config) === 'repository',
+  areDetailsChanged: ({ context, event }: Scene) =>
+    event.type === 'config' && disturbance(context.config, event.config) === 'details',
+  isProgramChanged: ({ context, event }: Scene) =>
+    event.type === 'config' && disturbance(context.config, event.config) === 'program',
+  isToBeStarted: ({ context, event }: Scene) =>
+    event.type === 'config' &&
+    context.program.state === 'down' &&
+    ['details', 'program'].includes(disturbance(context.config, event.config)),
+  isProgramRemoved: ({ context, event }: Scene) =>
+    event.type === 'config' && event.config.application.start === null && context.config.application.start !== null,
+  /** The one before, if there was one, has ended. */
+  isProgramAddedToNone: ({ context, event }: Scene) =>
+    event.type === 'config' &&
+    event.config.application.start !== null &&
+    context.config.application.start === null &&
+    context.program.state === 'down',
+  isProgramAdded: ({ context, event }: Scene) =>
+    event.type === 'config' &&
+    event.config.application.start !== null &&
+    context.config.application.start === null &&
+    context.facts.good !== null,
+};

@@ -1,0 +1,150 @@
+import { assign, enqueueActions, sendParent, sendTo, setup } from 'xstate';
+import type { AppConfig } from './config.ts';
+import { crashDelay, isSame, longestTimer } from './policy.ts';
+import { processMachine } from './process.ts';
+import {
+  crashLimit,
+  endingFailure,
+  isAtLimit,
+  isJobDone,
+  isLeftDown,
+  notAccepted,
+  notReady,
+  type ProgramContext,
+  type ProgramEvent,
+  statusOf,
+} from './program-context.ts';
+import type { ProcessOutput, ProgramNews, ProgramReport, ProgramState } from './protocol.ts';
+import { watchdogMachine } from './watchdog.ts';
+
+/** What a program is begun with. */
+export interface ProgramInput {
+  readonly name: string;
+  readonly config: AppConfig;
+}
+
+/** The vocabulary of the chart in program.ts: its slots, actions, guards and delays, by name. */
+export const programSetup = setup({
+  types: { context: {} as ProgramContext, events: {} as ProgramEvent, input: {} as ProgramInput },
+  actors: { process: processMachine, watchdog: watchdogMachine },
+  actions: {
+    /** Says what happened, for the log. */
+    tell: (_scene, _news: ProgramNews) => {},
+
+    take: assign(({ event }) =>
+      event.type === 'start'
+        ? { revision: event.revision, config: event.config, exits: 0, verdict: 'none' as const, failure: null }
+        : {},
+    ),
+    takeConfig: assign(({ event }) =>
+      event.type === 'replace' || event.type === 'configure' ? { config: event.config } : {},
+    ),
+    renew: assign({ exits: 0, verdict: 'none', failure: null }),
+    beginInstance: assign({
+      pid: null,
+      since: null,
+      adopted: false,
+      health: 'unknown',
+      ending: 'by itself',
+      last: null,
+    }),
+    noteProcess: assign(({ event }) =>
+      event.type === 'process.up' ? { pid: event.pid, since: event.at, adopted: event.adopted } : {},
+    ),
+    noteEnd: assign(({ event }) => ({
+      last: (event as unknown as { output: ProcessOutput }).output,
+      pid: null,
+      since: null,
+      adopted: false,
+      health: 'unknown' as const,
+    })),
+    countRestart: assign(({ context }) => ({ restarts: context.restarts + 1 })),
+    countExit: assign(({ context }) => ({ exits: context.exits + 1, failure: endingFailure(context) })),
+    forgetExits: assign({ exits: 0 }),
+    forgetFailure: assign({ failure: null }),
+    endToStop: assign({ ending: 'stop' }),
+    endToRestart: assign({ ending: 'restart' }),
+    endAsSick: assign(({ context, event }) => ({
+      ending: 'sick' as const,
+      health: 'unhealthy' as const,
+      failure: event.type === 'watchdog.unhealthy' ? event.failure : notReady(context),
+    })),
+    noteHealthy: assign({ health: 'healthy', failure: null }),
+    noteMissed: assign(({ event }) => (event.type === 'watchdog.missed' ? { failure: event.failure } : {})),
+
+    stopProcess: sendTo('process', { type: 'stop' }),
+    killProcess: sendTo('process', { type: 'kill' }),
+    watch: enqueueActions(({ context, enqueue }) => {
+      const { name, config, revision } = context;
+      if (config.watchdog === null || revision === null) return;
+      enqueue.spawnChild('watchdog', { id: 'watchdog', input: { name, revision, config, watchdog: config.watchdog } });
+    }),
+    unwatch: enqueueActions(({ enqueue }) => enqueue.stopChild('watchdog')),
+    /** Another watchdog section replaces the watchdog, not the process. */
+    rewatch: enqueueActions(({ context, event, enqueue, self }) => {
+      if (event.type !== 'configure' || isSame(event.config.watchdog, context.config.watchdog)) return;
+      const { config } = event;
+      const watched = { name: context.name, revision: context.revision ?? '', config };
+      const isWatching = self.getSnapshot().children['watchdog'] !== undefined;
+      if (config.watchdog === null) enqueue.stopChild('watchdog');
+      else if (isWatching) enqueue.sendTo('watchdog', { type: 'configure', config, watchdog: config.watchdog });
+      else enqueue.spawnChild('watchdog', { id: 'watchdog', input: { ...watched, watchdog: config.watchdog } });
+      enqueue.assign({ health: 'unknown' });
+    }),
+
+    announce: sendParent(({ context }, { state }: { state: ProgramState }): ProgramReport => ({
+      type: 'program.changed',
+      status: statusOf(context, state),
+    })),
+    announceLive: sendParent(({ context }): ProgramReport => ({ type: 'program.live', at: context.since ?? 0 })),
+    announceDown: sendParent((): ProgramReport => ({ type: 'program.down' })),
+    accept: enqueueActions(({ context, enqueue }) => {
+      if (context.verdict === 'accepted') return;
+      enqueue.assign({ verdict: 'accepted' });
+      enqueue.sendParent((): ProgramReport => ({ type: 'program.accepted' }));
+    }),
+    /** A revision that is refused has used up its start at once: the next one waits, and the app may stop it first. */
+    refuse: enqueueActions(({ context, enqueue }) => {
+      if (context.verdict !== 'none') return;
+      enqueue.assign({ verdict: 'refused', exits: Math.max(2, context.exits) });
+      enqueue.sendParent(({ context }): ProgramReport => ({ type: 'program.refused', failure: notAccepted(context) }));
+    }),
+    giveUp: enqueueActions(({ enqueue }) => {
+      enqueue.assign(({ context }) => ({ failure: crashLimit(context) }));
+      enqueue.sendParent(({ context }): ProgramReport => ({ type: 'program.gaveUp', failure: crashLimit(context) }));
+    }),
+    announceStuck: sendParent(({ event }): ProgramReport | { type: 'ignored' } =>
+      event.type === 'process.stuck' ? { type: 'program.stuck', failure: event.failure } : { type: 'ignored' },
+    ),
+  },
+  guards: {
+    isStartable: ({ context: { revision, config } }) => revision !== null && config.application.start !== null,
+    isAdopted: ({ event }) => event.type === 'process.up' && event.adopted,
+    /** It had ended by itself, and now it is to be kept up. */
+    isWantedAgain: ({ context: { ending, last, config }, event }) =>
+      event.type === 'configure' &&
+      ending === 'by itself' &&
+      last !== null &&
+      config.application.restart !== 'always' &&
+      event.config.application.restart === 'always' &&
+      event.config.application.start !== null,
+    isHealthy: ({ context }) => context.config.watchdog === null || context.health === 'healthy',
+    wasStopped: ({ context }) => context.ending === 'stop',
+    wasRestarted: ({ context }) => context.ending === 'restart',
+    isJobDone: ({ context }) => isJobDone(context),
+    isLeftDown: ({ context }) => isLeftDown(context),
+    isNotAccepted: ({ context }) =>
+      context.verdict === 'none' && (context.ending === 'sick' || context.exits >= 2 || isAtLimit(context)),
+    isAtLimit: ({ context }) => isAtLimit(context),
+    isRetried: ({ context }) => context.config.application.retry > 0,
+    isAnsweredAtOnce: ({ context }) => crashDelay(context.exits) === 0,
+  },
+  delays: {
+    settle: ({ context }) => context.config.application.settle * 1000,
+    readyTimeout: ({ context }) => context.config.application.readyTimeout * 1000,
+    crashWindow: ({ context }) => context.config.application.crashWindow * 1000,
+    crashDelay: ({ context }) => crashDelay(context.exits),
+    retry: ({ context }) =>
+      context.config.application.retry === 0 ? longestTimer : context.config.application.retry * 1000,
+  },
+});
