@@ -40,7 +40,7 @@ export async function raise(child: AnyActorLogic, input: unknown, clock = new Si
       return fresh;
     },
     async send(event) {
-      actor()?.send(event as never);
+      actor()?.send(event);
       await settle();
     },
     async pass(seconds) {

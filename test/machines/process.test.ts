@@ -175,8 +175,7 @@ suite('one process', () => {
   test('of an earlier Huddle is told as taken over', async () => {
     const stage = await begin();
     assert.equal(stage.heard.length, 0);
-    const { send } = stage;
-    await send({ type: 'process.spawned', pid: 8, at: 0, adopted: true });
+    await stage.send({ type: 'process.spawned', pid: 8, at: 0, adopted: true });
     assert.deepEqual(stage.heard, [{ type: 'process.up', pid: 8, at: 0, adopted: true }]);
   });
 });

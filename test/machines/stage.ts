@@ -105,7 +105,7 @@ function played(world: World, clock: SimulatedClock) {
     actors: {
       run: fromCallback(({ input, sendBack }) => {
         const pid = ++pids;
-        const report = (told: ProcessReport) => void sendBack(told);
+        const report = (told: ProcessReport): void => sendBack(told);
         world.alive.set(pid, { revision: input.revision, report });
         deed(`spawn ${input.revision}`);
         report({ type: 'process.spawned', pid, at: now() });

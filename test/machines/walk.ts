@@ -235,8 +235,9 @@ export function labelOf(step: Step): string {
     case 'pass':
       return `pass ${step.seconds} s`;
     case 'temper':
-      return `temper heeds ${step.heeds} dies ${step.dies}`;
+      break;
   }
+  return `temper heeds ${step.heeds} dies ${step.dies}`;
 }
 
 /** The shortest part of a walk that still breaks the same. */

@@ -7,7 +7,7 @@ import { labelOf, shrink, type Start, type Step, walk } from './walk.ts';
 // Thousands of long lives, drawn by seeds that never change: what breaks one breaks it again. HUDDLE_WALKS=20000 (or
 // more) makes as many of them; a failure prints its seed and the shortest part of the walk that still breaks.
 
-const walks = Number(process.env['HUDDLE_WALKS'] ?? 2000);
+const walks = Number(process.env['HUDDLE_WALKS'] ?? 1200);
 
 const application = { crashLimit: 3 };
 const watchdog = { period: 60, timeout: 5, failures: 2, probe: { kind: 'command', command: 'look' } } as const;
@@ -90,7 +90,7 @@ function life(seed: number): { start: Start; steps: Step[] } {
 
 suite('long lives of an app', () => {
   test(`${walks} of them keep the invariants, and can be brought back to running at their end`, async (t) => {
-    const deadline = performance.now() + 15_000;
+    const deadline = performance.now() + 10_000;
     let made = 0;
     for (let seed = 1; seed <= walks; seed++) {
       if (process.env['HUDDLE_WALKS'] === undefined && performance.now() > deadline) break;
