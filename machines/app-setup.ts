@@ -87,7 +87,7 @@ export const appSetup = setup({
       const isIdle = facts.good === null && context.program.state === 'down';
       return { opened, facts: isIdle ? { ...facts, current: null } : facts };
     }),
-    noteAsked: assign((_scene, asked: Asked) => ({ asked })),
+    noteAsked: assign(({ context }, asked: Asked) => ({ asked, facts: { ...context.facts, branch: asked.branch } })),
     noteCandidate: assign(({ context }, revision: Revision) => ({
       attempt: beginAttempt(context, revision),
       wish: null,

@@ -92,6 +92,8 @@ export interface AskInput extends Slot {
 }
 export interface Asked {
   readonly tip: Revision;
+  /** Another one than was asked for when the remote's default branch has been renamed and the config names none. */
+  readonly branch: string;
 }
 
 /** Makes a revision available in the working copy's object store, submodules included. */

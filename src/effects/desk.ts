@@ -1,5 +1,7 @@
+import { chownSync, lstatSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { AppConfig } from '../../machines/config.ts';
-import type { Failure } from '../../machines/failure.ts';
+import { Failure } from '../../machines/failure.ts';
 import { syncWorkingCopy } from '../git/check-out.ts';
 import type { GitPlace } from '../git/place.ts';
 import { type AppLedger, openAppLedger } from '../ledger/app-ledger.ts';
@@ -9,7 +11,7 @@ import { marksOf } from '../process/adopt.ts';
 import { endMarked } from '../process/end.ts';
 import { bootId } from '../process/identity.ts';
 import { appPrefix, folderMark, newMark } from '../process/mark.ts';
-import { runAs } from '../process/user.ts';
+import { type RunAs, runAs } from '../process/user.ts';
 import type { Turns } from './turns.ts';
 
 /** What every app of a Huddle shares. */
@@ -100,6 +102,7 @@ export function openDesk(name: string, office: Office): Desk {
           endMarked: (mark) => endMarked(mark),
           log: (text) => (log ??= openPart(paths, what, config, warn)).write(text),
           emptyFolder: office.paths.empty,
+          candidates: candidatesFolder(paths, hash, name, as),
         });
       } finally {
         log?.close();
@@ -131,4 +134,26 @@ function openPart(paths: AppPaths, what: string, config: AppConfig, warn: (text:
   mustStand(paths);
   const { uid, gid } = runAs(config.application.user);
   return deployLog(paths.deployLog, { what, warn, ...(uid === null || gid === null ? {} : { owner: { uid, gid } }) });
+}
+
+/**
+ * Where candidates are checked out to be tested: not under `.git`, which some test runners pass over. A user other than
+ * Huddle's cannot look into the state folder; for it there is one in the folder for large temporary files.
+ */
+function candidatesFolder(paths: AppPaths, hash: string, name: string, { uid, gid }: RunAs): string {
+  if (uid === null || gid === null) return join(paths.directory, 'candidates');
+  const folder = join('/var/tmp', `huddle-${hash}-${encodeURIComponent(name)}`);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const found = lstatSync(folder);
+  const isOurs = found.isDirectory() && (found.uid === uid || found.uid === process.getuid?.());
+  if (!isOurs) {
+    throw new Failure('path-occupied', {
+      doing: 'making a checkout in',
+      subject: folder,
+      reason: 'it belongs to somebody else',
+      hint: 'Remove it.',
+    });
+  }
+  chownSync(folder, uid, gid);
+  return folder;
 }

@@ -141,7 +141,7 @@ function played(world: World, clock: SimulatedClock) {
       ask: fromPromise(async ({ signal }) => {
         deed('ask');
         await world.gate('ask', signal);
-        return { tip: await answer(world.tip) };
+        return { tip: await answer(world.tip), branch: world.branch };
       }),
       fetch: fromPromise(async ({ input, signal }) => {
         deed(`fetch ${input.revision}`);
