@@ -211,7 +211,9 @@ export const appSetup = setup({
       wish: context.wish?.type === 'deploy' ? context.wish : null,
     })),
     noteLeave: assign(({ context, event }) => ({
-      leave: leaveFor(event) ?? context.leave,
+      // Whoever leaves for good does not stay for a stop; the stop is remembered all the same.
+      leave: event.type === 'stop' ? (context.leave ?? 'stop') : (leaveFor(event) ?? context.leave),
+      facts: event.type === 'stop' ? { ...context.facts, stopped: true } : context.facts,
       wish: null,
       condemned: null,
       checkAgain: false,

@@ -119,7 +119,7 @@ export const appMachine = appSetup.createMachine({
     restarting,
 
     stopped: {
-      entry: ['markStopped', 'disarm', 'keepDown', { type: 'tell', params: { type: 'stopped' } }],
+      entry: ['markStopped', 'disarm', 'release', 'keepDown', { type: 'tell', params: { type: 'stopped' } }],
       always: { guard: 'wantsStart', target: 'cloning', actions: 'markStarted' },
       on: {
         start: { target: 'cloning', actions: 'markStarted' },

@@ -52,15 +52,14 @@ export class Failure extends Error {
   readonly hint: string;
 
   constructor(code: FailureCode, parts: FailureParts) {
-    super(
-      `${parts.doing} ${parts.subject}: ${parts.reason}`,
-      parts.cause === undefined ? undefined : { cause: parts.cause },
-    );
+    const subject = withoutUrlSecrets(parts.subject);
+    const reason = withoutUrlSecrets(parts.reason);
+    super(`${parts.doing} ${subject}: ${reason}`, parts.cause === undefined ? undefined : { cause: parts.cause });
     this.code = code;
     this.doing = parts.doing;
-    this.subject = parts.subject;
-    this.reason = parts.reason;
-    this.hint = parts.hint ?? '';
+    this.subject = subject;
+    this.reason = reason;
+    this.hint = withoutUrlSecrets(parts.hint ?? '');
   }
 }
 
@@ -90,4 +89,9 @@ export function oneLine(text: string): string {
       const code = character.codePointAt(0) ?? 0;
       return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
     });
+}
+
+/** A command line or a URL that a user has written may hold a user name and a password: nobody else is to read them. */
+export function withoutUrlSecrets(text: string): string {
+  return text.replace(/(\bhttps?:\/\/)[^\s/?#]*@|(:\/\/)[^\s/?#:@]*:[^\s/?#@]*@/gi, '$1$2***@');
 }

@@ -1,4 +1,4 @@
-import { assign, enqueueActions, fromCallback, type SnapshotFrom, setup } from 'xstate';
+import { type AnyActorRef, assign, enqueueActions, fromCallback, type SnapshotFrom, setup } from 'xstate';
 import { appMachine } from './app.ts';
 import { asFailure, type Failure } from './failure.ts';
 import { type Entry, type Folder, plan, type Slot } from './folder.ts';
@@ -25,12 +25,18 @@ type HuddleEvent = FolderReport | RootCommand | { type: 'revive'; name: string }
 /** What the root emits, for the log. */
 export type RootNews =
   | { readonly type: 'refused'; readonly entry: Entry; readonly failure: Failure }
-  | { readonly type: 'died'; readonly name: string; readonly failure: Failure; readonly retryIn: number };
+  | { readonly type: 'died'; readonly name: string; readonly failure: Failure; readonly retryIn: number | null };
 
 const actorId = (name: string) => `app:${name}`;
-const nameOf = ({ event }: { event: { actorId: string } }) => event.actorId.slice('app:'.length);
+/** The program of an app's actor, also of one that has failed. */
+function programOf(app: AnyActorRef | undefined): AnyActorRef | undefined {
+  const snapshot = app?.getSnapshot() as { readonly children?: Record<string, AnyActorRef> } | undefined;
+  return snapshot?.children?.['program'];
+}
+
+const nameOf = ({ event }: { event: { actorId: string } }) => event.actorId.replace(/^app:/, '');
 const deathOf = ({ event }: { event: { actorId: string; error: unknown } }) => ({
-  name: event.actorId.slice('app:'.length),
+  name: event.actorId.replace(/^app:/, ''),
   failure: asFailure(event.error),
 });
 
@@ -86,9 +92,15 @@ export const huddleMachine = setup({
     forget: assign(({ context: { slots } }, name: string) => ({ slots: omit(slots, name) })),
     /** Its slot stays taken until it is started anew, or until its file is gone. */
     mourn: enqueueActions(
-      ({ context: { slots, now }, enqueue }, { name, failure }: { name: string; failure: Failure }) => {
+      ({ context: { slots, now }, enqueue, self }, { name, failure }: { name: string; failure: Failure }) => {
         const slot = slots[name];
-        if (slot === undefined) return;
+        if (slot === undefined) {
+          enqueue.emit({ type: 'died', name, failure, retryIn: null });
+          return;
+        }
+        // xstate leaves the children of a failed actor alive: two lives of one program would each keep it up.
+        const program = programOf(self.getSnapshot().children[actorId(name)]);
+        if (program !== undefined) enqueue.sendTo(program, { type: 'abandon' });
         const isRecent = slot.diedAt !== null && now() - slot.diedAt < 600_000;
         const deaths = isRecent ? slot.deaths + 1 : 1;
         const delay = crashDelay(deaths + 1);

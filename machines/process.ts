@@ -1,4 +1,5 @@
 import { assign, fromCallback, fromPromise, sendParent, setup } from 'xstate';
+import type { AppConfig } from './config.ts';
 import { Failure } from './failure.ts';
 import type { Exit, ProcessInput, ProcessOutput, ProcessReport, TreeInput } from './protocol.ts';
 
@@ -11,6 +12,7 @@ import type { Exit, ProcessInput, ProcessOutput, ProcessReport, TreeInput } from
 
 /** What a process's machine knows. */
 export interface ProcessContext extends ProcessInput {
+  config: AppConfig;
   pid: number | null;
   spawnedAt: number;
   adopted: boolean;
@@ -19,7 +21,7 @@ export interface ProcessContext extends ProcessInput {
   failure: Failure | null;
 }
 
-export type ProcessEvent = ProcessReport | { type: 'stop' } | { type: 'kill' };
+export type ProcessEvent = ProcessReport | { type: 'stop'; config?: AppConfig } | { type: 'kill' };
 
 /** To the program that owns it. */
 export type ProcessNotice =
@@ -52,6 +54,7 @@ export const processMachine = setup({
     noteSpawn: assign(({ event }) =>
       event.type === 'process.spawned' ? { pid: event.pid, spawnedAt: event.at, adopted: event.adopted ?? false } : {},
     ),
+    noteConfig: assign(({ event }) => (event.type === 'stop' && event.config ? { config: event.config } : {})),
     noteExit: assign(({ event }) => (event.type === 'process.exited' ? { exit: event.exit, exitedAt: event.at } : {})),
     noteFailure: assign(({ event }) => (event.type === 'process.failed' ? { failure: event.failure } : {})),
     announce: sendParent(({ context }): ProcessNotice => ({
@@ -95,7 +98,7 @@ export const processMachine = setup({
       states: {
         wanted: {
           on: {
-            stop: 'unwanted',
+            stop: { target: 'unwanted', actions: 'noteConfig' },
             kill: 'condemned',
             'process.spawned': { target: '#process.up', actions: ['noteSpawn', 'announce'] },
           },
@@ -115,7 +118,7 @@ export const processMachine = setup({
     up: {
       on: {
         'process.exited': { target: 'sweeping', actions: ['noteExit', 'announceEnd'] },
-        stop: 'stopping',
+        stop: { target: 'stopping', actions: 'noteConfig' },
         kill: 'sweeping',
       },
     },

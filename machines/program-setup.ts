@@ -72,7 +72,8 @@ export const programSetup = setup({
     noteHealthy: assign({ health: 'healthy', failure: null }),
     noteMissed: assign(({ event }) => (event.type === 'watchdog.missed' ? { failure: event.failure } : {})),
 
-    stopProcess: sendTo('process', { type: 'stop' }),
+    /** Asked by the config as it is now, which may be another than it was started with. */
+    stopProcess: sendTo('process', ({ context }) => ({ type: 'stop' as const, config: context.config })),
     killProcess: sendTo('process', { type: 'kill' }),
     watch: enqueueActions(({ context, enqueue }) => {
       const { name, config, revision } = context;

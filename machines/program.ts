@@ -26,6 +26,7 @@ export const programMachine = programSetup.createMachine({
   }),
   initial: 'down',
   on: {
+    abandon: '.abandoned',
     configure: { actions: 'takeConfig' },
     'process.stuck': { actions: ['announceStuck', { type: 'tell', params: stuckNews }] },
   },
@@ -200,5 +201,6 @@ export const programMachine = programSetup.createMachine({
         replace: { target: 'instance', actions: ['takeConfig', 'renew'] },
       },
     },
+    abandoned: { type: 'final' },
   },
 });

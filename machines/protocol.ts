@@ -228,6 +228,8 @@ export type ProgramCommand =
   /** What the second SIGTERM does: no more waiting. */
   | { readonly type: 'kill' }
   | { readonly type: 'restart' }
+  /** Its app's actor has failed: let go of the process, which the next life of the app takes over. */
+  | { readonly type: 'abandon' }
   /** Another `application` section: the process is replaced. */
   | { readonly type: 'replace'; readonly config: AppConfig }
   /** Another `watchdog` or `logs` section: the process is left alone. */

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { createActor, type InspectionEvent, toPromise } from 'xstate';
 import { asFailure, Failure } from '../machines/failure.ts';
+import type { Folder } from '../machines/folder.ts';
 import type { HuddleSnapshot } from '../machines/huddle.ts';
 import type { Facts, FolderReport, News, RootCommand } from '../machines/protocol.ts';
 import { watchFolder } from './config/watch.ts';
@@ -66,6 +67,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     return open;
   };
 
+  /** What makes it impossible to go on. */
+  let fatal: Failure | null = null;
+  const died = new Set<string>();
   const listeners = new Set<(change: Change) => void>();
   const publish = (change: Change) => {
     for (const listener of listeners) listener(change);
@@ -81,10 +85,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       publish({ type: 'deployment', name, entry });
     },
     watch: (send) =>
-      watchConfigs(paths, log, (told) => {
-        send(options.filesOnly ? withoutProgram(told, paths.folder) : told);
-        if (told.type === 'config.read') void endOrphans(office, desk, root.getSnapshot());
-        if ('name' in told) publish({ type: 'app', name: told.name });
+      watchConfigs(paths, log, {
+        told: (report) => {
+          const before = root.getSnapshot().context.files;
+          send(options.filesOnly ? withoutProgram(report, paths.folder) : report);
+          for (const name of namesChanged(before, root.getSnapshot().context.files)) publish({ type: 'app', name });
+          if (report.type === 'config.read') void endOrphans(office, desk, root.getSnapshot());
+        },
+        failed: (failure) => {
+          fatal = failure;
+          root.send({ type: 'shutdown' });
+        },
       }),
   });
 
@@ -110,7 +121,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   root.on('refused', ({ entry, failure }) => log.write('error', because(failure), entry.name));
   root.on('died', ({ name, failure, retryIn }) => {
-    log.write('error', because(failure, `the app starts anew in ${retryIn} s`), name);
+    died.add(name);
+    log.write('error', because(failure, retryIn === null ? '' : `the app starts anew in ${retryIn} s`), name);
   });
 
   const control = options.filesOnly
@@ -141,10 +153,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       const look = () => {
         if (!isAtRest(root.getSnapshot())) return;
         listeners.delete(look);
+        subscription.unsubscribe();
         resolve(apps());
       };
       listeners.add(look);
-      root.subscribe(look);
+      const subscription = root.subscribe(look);
       look();
     });
   void settled().then(giveBack);
@@ -154,10 +167,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   };
   const end = async () => {
     await toPromise(root);
+    // An app that died and was not yet started anew has left its program to nobody.
+    for (const name of died) await desk(name).sweep();
     await rotator.stop();
     await control?.close();
     lock.release();
     log.write('info', 'stopped');
+    if (fatal !== null) throw fatal;
   };
   return {
     checkAll: () => send({ type: 'check all' }),
@@ -175,15 +191,27 @@ function report(log: Log, name: string, news: News, { context }: HuddleSnapshot)
   log.write(level, text, name);
 }
 
+/** The apps whose file came, went, or is another one than before. */
+function namesChanged(before: Folder['files'], now: Folder['files']): Set<string> {
+  const entries = [...Object.values(before), ...Object.values(now)];
+  return new Set(entries.filter((entry) => before[entry.file] !== now[entry.file]).map(({ name }) => name));
+}
+
+interface ConfigListener {
+  readonly told: (report: FolderReport) => void;
+  /** Nothing can be watched. */
+  readonly failed: (failure: Failure) => void;
+}
+
 /** Follows the config files, and says in the log what is wrong with one. */
-function watchConfigs(paths: StatePaths, log: Log, send: (report: FolderReport) => void): () => void {
-  const told = (report: FolderReport) => {
-    if (report.type === 'config.broken') log.write('error', because(report.failure), report.name);
-    send(report);
+function watchConfigs(paths: StatePaths, log: Log, { told, failed }: ConfigListener): () => void {
+  const report = (found: FolderReport) => {
+    if (found.type === 'config.broken') log.write('error', because(found.failure), found.name);
+    told(found);
   };
   const warn = (failure: Failure) => log.write('warn', because(failure));
-  const watching = watchFolder(paths.folder, told, { warn });
-  watching.catch((thrown: unknown) => log.write('error', because(asFailure(thrown))));
+  const watching = watchFolder(paths.folder, report, { warn });
+  watching.catch((thrown: unknown) => failed(asFailure(thrown)));
   return () =>
     void watching.then(
       (watch) => watch.close(),
@@ -191,12 +219,20 @@ function watchConfigs(paths: StatePaths, log: Log, send: (report: FolderReport) 
     );
 }
 
-/** Ends what a dead Huddle has left of apps that are not to run any more: their file is gone, or they are stopped. */
+/**
+ * Ends what a dead Huddle has left of apps that are not to run any more: their file is gone, or they are stopped. An app
+ * whose file is only broken is left alone.
+ */
 async function endOrphans(office: Office, desk: (name: string) => Desk, { context }: HuddleSnapshot): Promise<void> {
-  const wanted = Object.keys(context.slots).filter((name) => !desk(name).ledger.facts.stopped);
+  const names = new Set(Object.values(context.files).map(({ name }) => name));
+  const wanted = [...names].filter((name) => !desk(name).ledger.facts.stopped);
   const prefixes = wanted.map((name) => appPrefix(folderMark(office.paths.folder), name));
   const orphans = office.remains.filter((mark) => !prefixes.some((prefix) => mark.startsWith(prefix)));
-  for (const mark of orphans) await endMarked(mark);
+  try {
+    for (const mark of orphans) await endMarked(mark);
+  } catch (thrown) {
+    office.warn('', asFailure(thrown).message);
+  }
 }
 
 function rotatedLogs({ context }: HuddleSnapshot, desk: (name: string) => Desk): RotatedLog[] {

@@ -1,5 +1,5 @@
 import type { ActorRefFrom } from 'xstate';
-import { failureOf } from '../machines/app-context.ts';
+import { failureOf, mayCheck } from '../machines/app-context.ts';
 import type { appMachine } from '../machines/app.ts';
 import type { Failure } from '../machines/failure.ts';
 import type { Entry } from '../machines/folder.ts';
@@ -42,7 +42,8 @@ export function isAtRest(root: HuddleSnapshot): boolean {
 function isResting(actor: object | undefined): boolean {
   if (actor === undefined || !isAppActor(actor)) return true;
   const { value, context } = actor.getSnapshot();
-  return (value === 'running' && !context.checkAgain) || value === 'waiting' || value === 'stopped';
+  const isDue = context.checkAgain && mayCheck(context);
+  return ((value === 'running' || value === 'waiting') && !isDue) || value === 'stopped';
 }
 
 function statusOf(actor: AppActor, configFailure: Failure | null): AppStatus {

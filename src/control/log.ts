@@ -1,7 +1,7 @@
 import { createConsola, type ConsolaReporter } from 'consola/core';
 import { fstatSync } from 'node:fs';
 import { styleText } from 'node:util';
-import { oneLine } from '../../machines/failure.ts';
+import { oneLine, withoutUrlSecrets } from '../../machines/failure.ts';
 import type { Level } from './prose.ts';
 
 /** Huddle's own log. Writing never throws, never waits, and never ends Huddle. */
@@ -49,7 +49,7 @@ export function openLog(options: { readonly debug: boolean; readonly sink?: Sink
  * this is the belt for the day on which that is forgotten.
  */
 function harmless(text: string): string {
-  return oneLine(text).replace(/(https?:\/\/)[^\s/?#]*@|(:\/\/)[^\s/?#:@]*:[^\s/?#]*@/gi, '$1$2***@');
+  return withoutUrlSecrets(oneLine(text));
 }
 
 type Formatter = (date: Date, level: Level, app: string, text: string) => string;

@@ -11,7 +11,7 @@ import type {
   TestInput,
   Verdict,
 } from '../../machines/protocol.ts';
-import type { Desk, Office } from './desk.ts';
+import { type Desk, makeCandidatesFolder, type Office } from './desk.ts';
 import { makeCandidate } from '../git/candidate.ts';
 import { askRemote, fetchRevision } from '../git/ask.ts';
 import { checkOut } from '../git/check-out.ts';
@@ -31,7 +31,7 @@ const short = (revision: string) => revision.slice(0, 7);
 
 /** Before anything is touched, what an earlier life of the app has left is ended, or spared to be taken over. */
 export const open: Effect<OpenInput, Opened> = async ({ config, want }, desk, office, signal) => {
-  await settleRemains(desk, config);
+  await settleRemains(desk, config, signal);
   return await desk.withGit('opening the working copy', config, (place) => {
     const work = async () => {
       const opened = await openWorkingCopy(place, want, signal);
@@ -42,16 +42,18 @@ export const open: Effect<OpenInput, Opened> = async ({ config, want }, desk, of
         await fetchRevision(place, { branch, revision: tip, from: null }, signal);
       return opened;
     };
-    return (want === 'place' ? office.local : office.network).take(work);
+    return (want === 'place' ? office.local : office.network).take(work, signal);
   });
 };
 
 export const ask: Effect<AskInput, Asked> = ({ config, branch }, desk, office, signal) =>
-  desk.withGit('asking the remote', config, (place) => office.network.take(() => askRemote(place, branch, signal)));
+  desk.withGit('asking the remote', config, (place) =>
+    office.network.take(() => askRemote(place, branch, signal), signal),
+  );
 
 export const fetch: Effect<FetchInput, Fetched> = ({ config, ...wanted }, desk, office, signal) =>
   desk.withGit(`fetching ${short(wanted.revision)}`, config, (place) =>
-    office.network.take(() => fetchRevision(place, wanted, signal)),
+    office.network.take(() => fetchRevision(place, wanted, signal), signal),
   );
 
 export const test: Effect<TestInput, Verdict> = async ({ name, config, revision, branch }, desk, _office, signal) => {
@@ -60,6 +62,7 @@ export const test: Effect<TestInput, Verdict> = async ({ name, config, revision,
   if (gate.kind === 'remote') return await askRemoteTest({ gate, revision, branch, signal });
   const { commands, timeout } = gate;
   return await desk.withGit(`making a checkout of ${short(revision)}`, config, async (place) => {
+    if (place.candidates !== undefined) makeCandidatesFolder(place.candidates, runAs(config.application.user));
     const candidate = await makeCandidate(place, revision, signal);
     try {
       return await desk.withLog(`testing ${short(revision)}`, config, (log) => {
@@ -94,6 +97,7 @@ export const script: Effect<ScriptInput, void> = ({ name, config, hook, revision
 
 /** What is about to happen is on disk before the tree is touched: after a power cut it is made whole again. */
 export const pull: Effect<PullInput, Pulled> = async ({ config, revision, branch }, desk, _office, signal) => {
+  desk.beginChange();
   const failure = await desk.ledger.remember({ pulling: revision });
   if (failure !== null) throw failure;
   const pulled = await desk.withGit(`checking out ${short(revision)}`, config, (place) =>

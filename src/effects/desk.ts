@@ -1,11 +1,11 @@
-import { chownSync, lstatSync, mkdirSync } from 'node:fs';
+import { lchownSync, lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AppConfig } from '../../machines/config.ts';
-import { Failure } from '../../machines/failure.ts';
+import { asFailure, Failure } from '../../machines/failure.ts';
 import { syncWorkingCopy } from '../git/check-out.ts';
 import type { GitPlace } from '../git/place.ts';
 import { type AppLedger, openAppLedger } from '../ledger/app-ledger.ts';
-import { type AppPaths, mustStand, type StatePaths } from '../ledger/paths.ts';
+import { type AppPaths, errorCode, mustStand, type StatePaths } from '../ledger/paths.ts';
 import { deployLog, type DeployLog } from '../logs/open.ts';
 import { marksOf } from '../process/adopt.ts';
 import { endMarked } from '../process/end.ts';
@@ -45,10 +45,14 @@ export interface Desk {
   withLog<T>(what: string, config: AppConfig, work: (log: DeployLog) => Promise<T>): Promise<T>;
   /** For one call of git. Opens deploy.log only when there is something to write. */
   withGit<T>(what: string, config: AppConfig, work: (place: GitPlace) => Promise<T>): Promise<T>;
+  /** The working copy is about to change: no sync that is under way vouches for it. */
+  beginChange(): void;
   /** Lets the working copy reach the disk, beside all else; a power cut before that is seen at the next start. */
   syncSoon(config: AppConfig): void;
   /** The marks of what an earlier life of this app has left running; empty from the second time on. */
   takeRemains(): readonly string[];
+  /** Ends whatever this app has left running. */
+  sweep(): Promise<void>;
   /** The app's actor has died: what it left is looked for when the next one begins. */
   lookForRemains(): void;
   /** A line of Huddle's own log about this app. */
@@ -108,8 +112,10 @@ export function openDesk(name: string, office: Office): Desk {
         log?.close();
       }
     },
-    syncSoon(config) {
+    beginChange() {
       changes += 1;
+    },
+    syncSoon(config) {
       const change = changes;
       const sync = desk.withGit('syncing', config, (place) => syncWorkingCopy(place, new AbortController().signal));
       sync.then(
@@ -122,8 +128,13 @@ export function openDesk(name: string, office: Office): Desk {
       remains = [];
       return taken;
     },
+    sweep: () => endMarked(appPrefix(hash, name)),
     lookForRemains() {
-      remains = marksOf(appPrefix(hash, name));
+      try {
+        remains = marksOf(appPrefix(hash, name));
+      } catch (thrown) {
+        warn(asFailure(thrown).message);
+      }
     },
     warnOf: (failure) => warn(failure.message),
   };
@@ -140,20 +151,31 @@ function openPart(paths: AppPaths, what: string, config: AppConfig, warn: (text:
  * Where candidates are checked out to be tested: not under `.git`, which some test runners pass over. A user other than
  * Huddle's cannot look into the state folder; for it there is one in the folder for large temporary files.
  */
-function candidatesFolder(paths: AppPaths, hash: string, name: string, { uid, gid }: RunAs): string {
-  if (uid === null || gid === null) return join(paths.directory, 'candidates');
-  const folder = join('/var/tmp', `huddle-${hash}-${encodeURIComponent(name)}`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const found = lstatSync(folder);
-  const isOurs = found.isDirectory() && (found.uid === uid || found.uid === process.getuid?.());
-  if (!isOurs) {
+function candidatesFolder(paths: AppPaths, hash: string, name: string, { uid }: RunAs): string {
+  return uid === null
+    ? join(paths.directory, 'candidates')
+    : join('/var/tmp', `huddle-${hash}-${encodeURIComponent(name)}`);
+}
+
+/**
+ * Makes that folder, where it is another user's. It is given away once, when it is new: later the user could have put a
+ * link in its place.
+ */
+export function makeCandidatesFolder(folder: string, { uid, gid }: RunAs): void {
+  if (uid === null || gid === null) return;
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+    lchownSync(folder, uid, gid);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+    const found = lstatSync(folder);
+    if (found.isDirectory() && found.uid === uid) return;
     throw new Failure('path-occupied', {
       doing: 'making a checkout in',
       subject: folder,
-      reason: 'it belongs to somebody else',
+      reason: 'it is not a folder of the app’s user',
       hint: 'Remove it.',
+      cause: error,
     });
   }
-  chownSync(folder, uid, gid);
-  return folder;
 }

@@ -10,18 +10,22 @@ import type { Desk } from './desk.ts';
 
 // What a Huddle that died, or an app actor that died, has left running.
 
+/** Milliseconds after which what cannot be killed is told of, and tried again later. */
+const stuckAfter = 30_000;
+
 /**
  * Ends everything that an earlier life of this app has left, before anything of it is touched: its git, its scripts,
  * its tests; and its program, unless that is the good revision, as it is configured now, and can be taken over.
  */
-export async function settleRemains(desk: Desk, config: AppConfig): Promise<void> {
+export async function settleRemains(desk: Desk, config: AppConfig, signal: AbortSignal): Promise<void> {
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(stuckAfter)]);
   const record = desk.ledger.program;
   const spared = record !== null && isFitToAdopt(record, desk, config) ? record : null;
   for (const mark of desk.takeRemains()) {
-    if (mark !== spared?.mark && mark !== record?.mark) await endMarked(mark);
+    if (mark !== spared?.mark && mark !== record?.mark) await endMarked(mark, patience);
   }
   if (record === null || spared !== null) return;
-  await endProgram(record, desk, config);
+  await endProgram(record, desk, config, patience);
   desk.ledger.rememberProgram(null);
 }
 
@@ -40,12 +44,17 @@ export function fingerprint(config: AppConfig): string {
     .slice(0, 16);
 }
 
-async function endProgram(record: ProgramRecord, desk: Desk, { application }: AppConfig): Promise<void> {
+async function endProgram(
+  record: ProgramRecord,
+  desk: Desk,
+  { application }: AppConfig,
+  abort: AbortSignal,
+): Promise<void> {
   const tree = treeOf(record, desk.paths.appLog);
-  const patience = AbortSignal.timeout(application.stopTimeout * 1000);
+  const patience = AbortSignal.any([abort, AbortSignal.timeout(application.stopTimeout * 1000)]);
   try {
     await endGently(tree, { signal: application.stopSignal, command: null, warn: desk.warnOf }, patience);
   } catch {
-    await endByForce(tree, new AbortController().signal);
+    await endByForce(tree, abort);
   }
 }
