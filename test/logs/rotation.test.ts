@@ -36,6 +36,8 @@ suite('Rotating a log', () => {
       const rotator = spawn(process.execPath, [program, path], { stdio: ['ignore', 'pipe', 'inherit'] });
       t.after(() => rotator.kill('SIGKILL'));
       await new Promise((done) => rotator.stdout.once('data', done));
+      const before = filesOf(path).length;
+      await until('a rotation', () => filesOf(path).length > before);
       await pause(Math.random() * 100);
       await end(rotator, 'SIGKILL');
       // A `fallocate` that it had just started may still be at work.
