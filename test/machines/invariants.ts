@@ -133,7 +133,9 @@ export const invariants: readonly Invariant[] = [
   },
   {
     title: 'detach leaves the program alone',
-    isBroken: ({ event, deeds }) => event === 'detach' && objects(deeds, 'gone').length > 0,
+    isBroken: ({ before, event, deeds, after }) =>
+      event === 'detach' &&
+      (objects(deeds, 'gone').length > 0 || (after.program === 'stopping' && before.program !== 'stopping')),
   },
   {
     title: 'a stopped app does nothing until it is told to',
@@ -143,9 +145,11 @@ export const invariants: readonly Invariant[] = [
       deeds.some((deed) => deed !== 'close'),
   },
   {
-    title: 'a stopped app is written down as stopped, and no other one is',
+    title: 'a stopped app is written down as stopped, and one that lives on is not',
     isBroken: ({ after: { state, facts } }) =>
-      facts.stopped !== (state === 'stopped') && !['leaving', 'gone'].includes(state),
+      facts.stopped
+        ? ['cloning', 'testing', 'waiting', 'running', 'checking', 'restarting'].includes(state)
+        : state === 'stopped',
   },
   {
     title: 'a paused or pinned app never checks by itself',

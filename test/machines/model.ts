@@ -333,7 +333,7 @@ function deaths({ isFallible }: Setting, { process, program, alive }: Scene): Ha
   const at = (id: string) => process.children[id];
   const slot = Object.keys(process.children).find((id) => slotOf(at(id) as AnyActorRef) !== 'run');
   const done = (stage: Play) => stage.send('process', { type: `xstate.done.actor.${slot}`, actorId: slot } as never);
-  if (alive === null && process.matches('starting')) {
+  if (process.matches('starting')) {
     list.push(
       happening('spawned', (stage) => {
         stage.ground = { ...stage.ground, alive: revision };

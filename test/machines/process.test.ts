@@ -90,6 +90,14 @@ suite('one process', () => {
     assert.deepEqual(stage.deeds.slice(0, 1), ['ask']);
   });
 
+  test('is stopped by the config of today, not by the one that it was started with', async () => {
+    const stage = await begin();
+    await stage.spawned();
+    await stage.send({ type: 'stop', config: appConfig({ application: { stopTimeout: 2 } }) });
+    await stage.pass(2.1);
+    assert.deepEqual(stage.deeds, ['ask', 'ask aborted', 'kill']);
+  });
+
   test('that does not heed the stop is killed after its stop timeout', async () => {
     const stage = await begin();
     await stage.spawned();

@@ -421,6 +421,12 @@ suite('commands to a program', () => {
     assert.deepEqual([stage.state(), stage.deeds.at(-1)?.what], ['down', 'kill']);
   });
 
+  test('abandon lets go of the process, which lives on', async () => {
+    const stage = await up();
+    await stage.send({ type: 'abandon' });
+    assert.deepEqual([stage.isAlive(), stage.heard.at(-1)?.type], [true, 'xstate.done.actor.child']);
+  });
+
   test('kill ends it without asking', async () => {
     const stage = await up();
     await stage.send({ type: 'kill' });
