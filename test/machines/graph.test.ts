@@ -149,7 +149,8 @@ suite('every short life of an app', () => {
       const [stuck] = stuckScenes(map, setting, life.depth);
       const text = stuck === undefined ? '' : textOf(setting)(stuck);
       const wayThere = () => wayTo(setting, stuck?.depth ?? 0, (scene) => textOf(setting)(scene) === text);
-      assert.equal(stuck, undefined, stuck === undefined ? '' : `it never comes to rest\n${wayThere()}`);
+      // Not the scene itself: a report would write out all of the machine.
+      assert.equal(stuck === undefined, true, stuck === undefined ? '' : `it never comes to rest\n${wayThere()}`);
     });
   }
 
