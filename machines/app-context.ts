@@ -59,6 +59,10 @@ export interface AppContext extends World {
   held: AppConfig | null;
   facts: Facts;
   opened: Opened | null;
+  /** The repository, as it is configured now, has been opened; until then nothing else is asked of it. */
+  isOpen: boolean;
+  /** The local path that the program runs in, which a newer config may not name any more. */
+  placedAt: string | null;
   asked: Asked | null;
   target: Target | null;
   attempt: Attempt | null;
@@ -90,6 +94,8 @@ export function newContext(input: AppInput): AppContext {
     ...input,
     held: null,
     opened: null,
+    isOpen: false,
+    placedAt: null,
     asked: null,
     target: null,
     attempt: null,
@@ -190,10 +196,16 @@ export function configChange(context: AppContext, config: AppConfig): Partial<Ap
   return {
     config,
     facts: { ...context.facts, rejected },
+    isOpen: context.isOpen && !sections.includes('repository'),
     tested: isTestChanged ? null : context.tested,
     scriptTries: areScriptsChanged ? null : context.scriptTries,
     checkAgain: context.checkAgain || rejected.length < context.facts.rejected.length,
   };
+}
+
+/** The config for the program that runs now: where the repository is to go does not concern it before a deployment. */
+export function runningConfig({ config, placedAt }: Pick<AppContext, 'config' | 'placedAt'>): AppConfig {
+  return placedAt === null ? config : { ...config, repository: { ...config.repository, localPath: placedAt } };
 }
 
 // -- what the slots are given -------------------------------------------------------------------------------------

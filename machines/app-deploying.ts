@@ -217,6 +217,7 @@ export const restarting = appSetup.createStateConfig({
     },
   },
   on: {
+    'program.live': { actions: 'noteLive' },
     restart: {},
     config: { actions: 'hold' },
   },

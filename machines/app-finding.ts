@@ -58,7 +58,7 @@ export const cloning = appSetup.createStateConfig({
         {
           guard: 'isGoodInPlace',
           target: '#app.restarting',
-          actions: ['aimGood', 'noteCheck', { type: 'tell', params: bootNews }],
+          actions: ['aimGood', 'noteInPlace', 'noteCheck', { type: 'tell', params: bootNews }],
         },
         {
           guard: 'isGoodElsewhere',
@@ -88,7 +88,13 @@ export const checking = appSetup.createStateConfig({
   entry: ['dropCheck', 'disarm'],
   initial: 'deciding',
   states: {
-    deciding: { always: [{ guard: 'isNamed', target: 'fetching' }, { target: 'asking' }] },
+    deciding: {
+      always: [
+        { guard: 'isUnopened', target: '#app.cloning' },
+        { guard: 'isNamed', target: 'fetching' },
+        { target: 'asking' },
+      ],
+    },
     asking: {
       invoke: {
         src: 'ask',

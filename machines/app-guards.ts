@@ -18,6 +18,7 @@ export interface Scene {
 
 /** The questions of the flow chart in app.ts, by name. */
 export const guards = {
+  isUnopened: ({ context }: Scene) => !context.isOpen,
   isStopped: ({ context }: Scene) => context.facts.stopped,
   isServing: ({ context }: Scene) => isServing(context),
   isGoodInPlace: ({ context: { facts, opened, program } }: Scene) =>

@@ -9,6 +9,7 @@ import {
   isStale,
   type Leave,
   mayCheck,
+  runningConfig,
 } from './app-context.ts';
 import { guards } from './app-guards.ts';
 import type { Failure } from './failure.ts';
@@ -82,10 +83,10 @@ export const appSetup = setup({
       const facts = { ...context.facts, branch: opened.branch };
       const isFresh = opened.head === null;
       const none = { good: null, previous: null, current: null, pulling: null, provingUntil: null };
-      if (isFresh) return { opened, facts: { ...facts, ...none } };
+      if (isFresh) return { opened, isOpen: true, facts: { ...facts, ...none } };
       // What is in place was never accepted, and does not run: it counts for nothing.
       const isIdle = facts.good === null && context.program.state === 'down';
-      return { opened, facts: isIdle ? { ...facts, current: null } : facts };
+      return { opened, isOpen: true, facts: isIdle ? { ...facts, current: null } : facts };
     }),
     noteAsked: assign(({ context }, asked: Asked) => ({ asked, facts: { ...context.facts, branch: asked.branch } })),
     noteCandidate: assign(({ context }, revision: Revision) => ({
@@ -182,7 +183,9 @@ export const appSetup = setup({
     noteIntent: assign(({ context }) => ({ facts: { ...context.facts, pulling: context.target?.revision ?? null } })),
     notePlaced: assign(({ context }) => ({
       facts: { ...context.facts, pulling: null, current: context.target?.revision ?? null },
+      placedAt: context.config.repository.localPath,
     })),
+    noteInPlace: assign(({ context }) => ({ placedAt: context.config.repository.localPath })),
     noteGood: assign(({ context }) => {
       const { facts, target, attempt, config, now } = context;
       if (target === null) return {};
@@ -249,7 +252,7 @@ export const appSetup = setup({
     }),
     replace: sendTo('program', ({ context }): ProgramCommand => ({
       type: isStale(context) ? 'configure' : 'replace',
-      config: context.config,
+      config: runningConfig(context),
     })),
     /** What a changed repository brings along for a program that runs. */
     adapt: enqueueActions(({ context, event, enqueue }) => {
@@ -261,9 +264,16 @@ export const appSetup = setup({
       const isChanged = disturbance(context.config, { ...config, repository }) === 'program';
       if (isUp && config.application.start === null) enqueue.sendTo('program', { type: 'stop' });
       const isReplaced = isUp && isChanged && !isElsewhere && config.application.start !== null;
-      enqueue.sendTo('program', { type: isReplaced ? 'replace' : 'configure', config });
+      const { placedAt } = context;
+      enqueue.sendTo('program', {
+        type: isReplaced ? 'replace' : 'configure',
+        config: runningConfig({ config, placedAt }),
+      });
     }),
-    configure: sendTo('program', ({ context }): ProgramCommand => ({ type: 'configure', config: context.config })),
+    configure: sendTo('program', ({ context }): ProgramCommand => ({
+      type: 'configure',
+      config: runningConfig(context),
+    })),
 
     // -- waiting for the next check
     arm: assign(({ context }) => ({ nextCheck: mayCheck(context) ? dueTime(context) : null })),

@@ -19,7 +19,6 @@ export const appMachine = appSetup.createMachine({
   // What holds in every state that does not say otherwise.
   on: {
     'program.changed': { actions: 'noteProgram' },
-    'program.live': { actions: 'noteLive' },
     'program.gaveUp': { actions: 'noteGivenUp' },
     check: { actions: 'noteCheck' },
     pause: { actions: ['pause', { type: 'tell', params: { type: 'paused' } }] },

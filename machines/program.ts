@@ -175,7 +175,7 @@ export const programMachine = programSetup.createMachine({
         },
       },
     },
-    stopped: { always: { target: 'down', actions: 'announceDown' } },
+    stopped: { entry: 'forgetFailure', always: { target: 'down', actions: 'announceDown' } },
     backingOff: {
       entry: { type: 'announce', params: { state: 'backing off' } },
       after: { crashDelay: { target: 'instance', actions: 'countRestart' } },

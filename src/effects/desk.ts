@@ -51,6 +51,8 @@ export interface Desk {
   syncSoon(config: AppConfig): void;
   /** The marks of what an earlier life of this app has left running; empty from the second time on. */
   takeRemains(): readonly string[];
+  /** Whether the remains of an earlier life have been seen to in this one. */
+  isSettled: boolean;
   /** Ends whatever this app has left running. */
   sweep(): Promise<void>;
   /** The app's actor has died: what it left is looked for when the next one begins. */
@@ -129,7 +131,9 @@ export function openDesk(name: string, office: Office): Desk {
       return taken;
     },
     sweep: () => endMarked(appPrefix(hash, name)),
+    isSettled: false,
     lookForRemains() {
+      desk.isSettled = false;
       try {
         remains = marksOf(appPrefix(hash, name));
       } catch (thrown) {

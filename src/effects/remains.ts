@@ -18,15 +18,18 @@ const stuckAfter = 30_000;
  * its tests; and its program, unless that is the good revision, as it is configured now, and can be taken over.
  */
 export async function settleRemains(desk: Desk, config: AppConfig, signal: AbortSignal): Promise<void> {
+  if (desk.isSettled) return;
   const patience = AbortSignal.any([signal, AbortSignal.timeout(stuckAfter)]);
   const record = desk.ledger.program;
   const spared = record !== null && isFitToAdopt(record, desk, config) ? record : null;
   for (const mark of desk.takeRemains()) {
     if (mark !== spared?.mark && mark !== record?.mark) await endMarked(mark, patience);
   }
-  if (record === null || spared !== null) return;
-  await endProgram(record, desk, config, patience);
-  desk.ledger.rememberProgram(null);
+  if (record !== null && spared === null) {
+    await endProgram(record, desk, config, patience);
+    desk.ledger.rememberProgram(null);
+  }
+  desk.isSettled = true;
 }
 
 /** Whether the program that is written down runs, and is what would be started now. */

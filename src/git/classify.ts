@@ -55,6 +55,11 @@ const rules: readonly Rule[] = [
     hint: 'Set repository.branch to a branch that the remote has.',
   },
   {
+    words: /unable to access '\/.*Permission denied/i,
+    code: 'path-occupied',
+    hint: 'The working copy belongs to another user than application.user: give it away (chown -R USER PATH).',
+  },
+  {
     words: /detected dubious ownership|unsafe repository/i,
     code: 'authentication-failed',
     hint: 'The remote belongs to another user: git config --global --add safe.directory PATH, as the user who runs git.',
