@@ -181,4 +181,24 @@ suite('Starting anew', { concurrency: 2 }, () => {
     assert.equal(stage.livePrograms().length, 1);
     await huddle.stop();
   });
+
+  test('a file that is broken when Huddle starts leaves its running program alone', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote);
+    const killed = stage.startHuddle();
+    const before = await killed.live('shop', first);
+    await killed.kill9();
+    const good = readFileSync(stage.file('shop.json'), 'utf8');
+    writeFileSync(stage.file('shop.json'), `${good.slice(0, -2)},`);
+
+    const huddle = stage.startHuddle();
+    await huddle.until('shop', ({ error }) => error?.code === 'config-invalid', 'told');
+    assert.deepEqual(stage.livePrograms(), [before.program?.pid]);
+    writeFileSync(stage.file('shop.json'), good);
+    const after = await huddle.live('shop', first);
+    assert.equal(after.program?.pid, before.program?.pid);
+    await huddle.stop();
+  });
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
@@ -78,6 +79,49 @@ suite('The command', { concurrency: 2 }, () => {
     assert.equal(once.code, 1, once.stderr);
     assert.equal(stage.livePrograms().length, 1);
     assert.equal(readFileSync(join(stage.copy('shop'), 'version'), 'utf8'), 'v1\n');
+  });
+
+  test('--once does not wait for an app that is paused', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote);
+    assert.equal((await stage.run('-c', stage.dir, '--once')).code, 0);
+    const state = join(stage.dir, '.huddle/apps/shop/state.json');
+    writeFileSync(state, readFileSync(state, 'utf8').replace('"paused": false', '"paused": true'));
+    await repo.publish(plain('v2'));
+    const once = await stage.run('-c', stage.dir, '--once');
+    assert.equal(once.code, 0, once.stderr);
+    assert.equal(readFileSync(join(stage.copy('shop'), 'version'), 'utf8'), 'v1\n');
+  });
+
+  test('a password in a command line is in no status and no history', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote, { test: { command: 'false https://bot:geheim@example.org/' } });
+    const huddle = stage.startHuddle();
+    const failed = await huddle.until('shop', ({ error }) => error?.code === 'test-failed', 'failed');
+    assert.doesNotMatch(JSON.stringify(failed), /geheim/);
+    assert.doesNotMatch((await stage.run('status', '-c', stage.dir)).stdout, /geheim/);
+    assert.doesNotMatch(readFileSync(join(stage.dir, '.huddle/apps/shop/history.jsonl'), 'utf8'), /geheim/);
+    await huddle.stop();
+  });
+
+  test('a terminal that hangs up stops every program', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote);
+    const command = `${process.execPath} ${join(import.meta.dirname, '../../src/huddle.cjs')} -c ${stage.dir}`;
+    const terminal = spawn('script', ['-qec', command, '/dev/null'], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      env: stage.environment(),
+    });
+    t.after(() => terminal.kill('SIGKILL'));
+    await eventually('a program', () => stage.livePrograms().length === 1);
+    terminal.kill('SIGKILL');
+    await eventually('no program', () => stage.livePrograms().length === 0);
   });
 
   test('SIGHUP checks every remote now', async (t) => {

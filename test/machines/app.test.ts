@@ -996,3 +996,24 @@ suite('the end of an app', () => {
     assert.equal(stopping.state(), 'stopped');
   });
 });
+
+suite('A stop and a shutdown that meet', () => {
+  const begun = () => play({ facts: { good: 'a', current: 'a', branch: 'main' }, world: { head: 'a', heeds: false } });
+
+  test('leave a stop written down, and the app ends', async () => {
+    const stage = await begun();
+    await stage.send({ type: 'stop' });
+    await stage.send({ type: 'shutdown' });
+    await stage.pass(12);
+    assert.equal(stage.app.getSnapshot().status, 'done');
+    assert.equal(stage.facts().stopped, true);
+  });
+
+  test('the other way round end the app as well', async () => {
+    const stage = await begun();
+    await stage.send({ type: 'shutdown' });
+    await stage.send({ type: 'stop' });
+    await stage.pass(12);
+    assert.equal(stage.app.getSnapshot().status, 'done');
+  });
+});

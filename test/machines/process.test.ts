@@ -187,3 +187,21 @@ suite('one process', () => {
     assert.deepEqual(stage.heard, [{ type: 'process.up', pid: 8, at: 0, adopted: true }]);
   });
 });
+
+suite('A process whose config has been edited', () => {
+  test('is asked to end by the config of today', async () => {
+    const asked: string[] = [];
+    const machine = processMachine.provide({
+      actors: {
+        run: fromCallback(({ sendBack }) => void sendBack({ type: 'process.spawned', pid: 1, at: 0 })),
+        endGently: fromPromise(async ({ input }) => {
+          asked.push(input.config.application.stopSignal);
+        }),
+      },
+    });
+    const family = await raise(machine, { name: 'shop', revision: 'a', config: appConfig() }, new SimulatedClock());
+    await family.send({ type: 'stop', config: appConfig({ application: { stopSignal: 'SIGUSR1' } }) });
+    await family.settle();
+    assert.deepEqual(asked, ['SIGUSR1']);
+  });
+});
