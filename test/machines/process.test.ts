@@ -193,7 +193,7 @@ suite('A process whose config has been edited', () => {
     const asked: string[] = [];
     const machine = processMachine.provide({
       actors: {
-        run: fromCallback(({ sendBack }) => void sendBack({ type: 'process.spawned', pid: 1, at: 0 })),
+        run: fromCallback(({ sendBack }) => sendBack({ type: 'process.spawned', pid: 1, at: 0 })),
         endGently: fromPromise(async ({ input }) => {
           asked.push(input.config.application.stopSignal);
         }),
