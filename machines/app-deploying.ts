@@ -1,12 +1,5 @@
-import {
-  deployedNews,
-  historyEntry,
-  keptNews,
-  rejectedNews,
-  rollingBackNews,
-  savedNews,
-  stoppingNews,
-} from './app-context.ts';
+import { historyEntry } from './app-context.ts';
+import { deployedNews, keptNews, rejectedNews, rollingBackNews, savedNews, stoppingNews } from './app-news.ts';
 import { appSetup } from './app-setup.ts';
 import { asFailure } from './failure.ts';
 

@@ -1,13 +1,10 @@
+import { type AppMoment, fetchInput, historyEntry, openInput } from './app-context.ts';
 import {
   type Answered,
-  type AppMoment,
   bootNews,
   clonedNews,
   configNews,
-  fetchInput,
-  historyEntry,
   movedNews,
-  openInput,
   passedNews,
   pendingNews,
   recoveredNews,
@@ -16,10 +13,10 @@ import {
   stillRejectedNews,
   testingNews,
   unmovedNews,
-} from './app-context.ts';
+} from './app-news.ts';
 import { appSetup } from './app-setup.ts';
 import { asFailure } from './failure.ts';
-import type { Fetched, Verdict } from './protocol.ts';
+import type { Fetched, Verdict } from './slots.ts';
 
 // The states in which an app looks for a revision that is fit to run. Nothing here touches what runs.
 

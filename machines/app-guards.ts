@@ -8,7 +8,7 @@ import {
   mayCheck,
 } from './app-context.ts';
 import { disturbance, isSame, scriptTries } from './policy.ts';
-import type { Asked, Fetched, Verdict } from './protocol.ts';
+import type { Asked, Fetched, Verdict } from './slots.ts';
 
 /** What a guard is given. */
 export interface Scene {

@@ -15,26 +15,23 @@ import { guards } from './app-guards.ts';
 import type { Failure } from './failure.ts';
 import { acceptance, disturbance, withRejection } from './policy.ts';
 import { programMachine } from './program.ts';
+import type { HistoryEntry, Rejection, Revision } from './facts.ts';
+import type { News } from './news.ts';
+import type { AppInput, ProgramCommand } from './protocol.ts';
 import type {
-  AppInput,
   Asked,
   AskInput,
   Fetched,
   FetchInput,
-  HistoryEntry,
-  News,
   Opened,
   OpenInput,
-  ProgramCommand,
   Pulled,
   PullInput,
-  Rejection,
-  Revision,
   ScriptInput,
   Slot,
   TestInput,
   Verdict,
-} from './protocol.ts';
+} from './slots.ts';
 
 const unfilled = (slot: string) => () => {
   throw new Error(`the slot ${slot} has not been filled`);

@@ -1,4 +1,5 @@
-import { configNews, failedNews, newContext, rollingBackNews } from './app-context.ts';
+import { newContext } from './app-context.ts';
+import { configNews, failedNews, rollingBackNews } from './app-news.ts';
 import { pulling, restarting, stopping } from './app-deploying.ts';
 import { checking, cloning, testing } from './app-finding.ts';
 import { appSetup } from './app-setup.ts';

@@ -3,7 +3,8 @@ import { appMachine } from './app.ts';
 import { asFailure, type Failure } from './failure.ts';
 import { type Entry, type Folder, plan, type Slot } from './folder.ts';
 import { crashDelay } from './policy.ts';
-import type { Facts, FolderReport, RootCommand, World } from './protocol.ts';
+import type { Facts } from './facts.ts';
+import type { FolderReport, RootCommand, World } from './protocol.ts';
 
 /**
  * The root: one app actor for each config file. An app that dies is started anew, with a growing delay of its own, and

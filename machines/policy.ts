@@ -1,5 +1,5 @@
 import type { AppConfig, Timing } from './config.ts';
-import type { Facts, Rejection, Revision } from './protocol.ts';
+import type { Facts, Rejection, Revision } from './facts.ts';
 
 const seconds = 1000;
 const minute = 60 * seconds;

@@ -1,7 +1,7 @@
 import { assign, fromCallback, fromPromise, sendParent, setup } from 'xstate';
 import type { AppConfig } from './config.ts';
 import { Failure } from './failure.ts';
-import type { Exit, ProcessInput, ProcessOutput, ProcessReport, TreeInput } from './protocol.ts';
+import type { Exit, ProcessInput, ProcessOutput, ProcessReport, TreeInput } from './slots.ts';
 
 /**
  * One operating-system process and all that it starts.

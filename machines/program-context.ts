@@ -2,16 +2,10 @@ import type { AppConfig } from './config.ts';
 import { asFailure, Failure } from './failure.ts';
 import { crashDelay } from './policy.ts';
 import type { ProcessNotice } from './process.ts';
-import type {
-  Health,
-  ProcessOutput,
-  ProgramCommand,
-  ProgramNews,
-  ProgramState,
-  ProgramStatus,
-  Revision,
-  WatchdogReport,
-} from './protocol.ts';
+import type { Revision } from './facts.ts';
+import type { ProgramNews } from './news.ts';
+import type { Health, ProgramCommand, ProgramState, ProgramStatus, WatchdogReport } from './protocol.ts';
+import type { ProcessOutput } from './slots.ts';
 
 // What a program's machine knows, and what it says of it: plain functions for program.ts.
 

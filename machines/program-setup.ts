@@ -14,7 +14,9 @@ import {
   type ProgramEvent,
   statusOf,
 } from './program-context.ts';
-import type { ProcessOutput, ProgramNews, ProgramReport, ProgramState } from './protocol.ts';
+import type { ProgramNews } from './news.ts';
+import type { ProgramReport, ProgramState } from './protocol.ts';
+import type { ProcessOutput } from './slots.ts';
 import { watchdogMachine } from './watchdog.ts';
 
 /** What a program is begun with. */

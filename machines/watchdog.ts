@@ -1,7 +1,9 @@
 import { assign, fromPromise, sendParent, setup } from 'xstate';
 import type { AppConfig, Watchdog } from './config.ts';
 import { asFailure, type Failure } from './failure.ts';
-import type { ProbeInput, Revision, WatchdogReport } from './protocol.ts';
+import type { Revision } from './facts.ts';
+import type { WatchdogReport } from './protocol.ts';
+import type { ProbeInput } from './slots.ts';
 
 /**
  * Probe results to healthy or unhealthy.

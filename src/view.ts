@@ -4,7 +4,8 @@ import type { appMachine } from '../machines/app.ts';
 import type { Failure } from '../machines/failure.ts';
 import type { Entry } from '../machines/folder.ts';
 import type { HuddleSnapshot } from '../machines/huddle.ts';
-import { type AppState, noFacts, noProgram } from '../machines/protocol.ts';
+import { noFacts } from '../machines/facts.ts';
+import { type AppState, noProgram } from '../machines/protocol.ts';
 import { type AppStatus, toStatus } from './control/status.ts';
 
 export type AppActor = ActorRefFrom<typeof appMachine>;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { createActor } from 'xstate';
-import type { News } from '../machines/protocol.ts';
+import type { News } from '../machines/news.ts';
 import { type Desk, type Office, openDesk } from '../src/effects/desk.ts';
 import { turns } from '../src/effects/turns.ts';
 import { statePaths } from '../src/ledger/paths.ts';

@@ -1,6 +1,8 @@
 import type { Failure } from '../../machines/failure.ts';
 import { shellWord } from './shell-word.ts';
-import type { Exit, News, Revision } from '../../machines/protocol.ts';
+import type { Revision } from '../../machines/facts.ts';
+import type { News } from '../../machines/news.ts';
+import type { Exit } from '../../machines/slots.ts';
 
 export type Level = 'error' | 'warn' | 'info' | 'debug';
 

@@ -1,4 +1,4 @@
-import type { HistoryEntry } from '../../machines/protocol.ts';
+import type { HistoryEntry } from '../../machines/facts.ts';
 import type { AppStatus } from './status.ts';
 
 /** What the control API asks and shows: the running Huddle, seen from outside. */

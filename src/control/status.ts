@@ -1,5 +1,6 @@
 import type { Failure, FailureCode } from '../../machines/failure.ts';
-import type { AppState, Facts, Health, ProgramState, ProgramStatus } from '../../machines/protocol.ts';
+import type { Facts } from '../../machines/facts.ts';
+import type { AppState, Health, ProgramState, ProgramStatus } from '../../machines/protocol.ts';
 
 /** One app as `status --json` and the control API show it: a promise to users (CONTRACT.md, 'Command line'). */
 export interface AppStatus {

@@ -10,7 +10,7 @@ import type {
   ScriptInput,
   TestInput,
   Verdict,
-} from '../../machines/protocol.ts';
+} from '../../machines/slots.ts';
 import { type Desk, makeCandidatesFolder, type Office } from './desk.ts';
 import { makeCandidate } from '../git/candidate.ts';
 import { askRemote, fetchRevision } from '../git/ask.ts';

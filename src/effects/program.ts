@@ -1,5 +1,5 @@
 import { asFailure } from '../../machines/failure.ts';
-import type { ProbeInput, ProcessInput, ProcessReport, TreeInput } from '../../machines/protocol.ts';
+import type { ProbeInput, ProcessInput, ProcessReport, TreeInput } from '../../machines/slots.ts';
 import type { Desk } from './desk.ts';
 import { fingerprint, isFitToAdopt } from './remains.ts';
 import { probe as look } from '../health/probe.ts';
@@ -20,7 +20,7 @@ export type Trees = Map<number, { readonly tree: Tree; readonly mark: string }>;
 
 /**
  * Starts a program, or takes over the one that an earlier Huddle has started; reports what becomes of it, and keeps it
- * in the ledger.
+ * in the ledger until the next one is started: that it has ended is seen by its pid and start time.
  */
 export function run(
   input: ProcessInput,
@@ -29,13 +29,9 @@ export function run(
   report: (report: ProcessReport) => void,
 ): RunningProgram {
   const log = desk.paths.appLog;
-  const tell = (fact: ProcessReport) => {
-    if (fact.type !== 'process.spawned') desk.ledger.rememberProgram(null);
-    report(fact);
-  };
   const record = desk.ledger.program;
   if (record !== null && isFitToAdopt(record, desk, input.config)) {
-    const adopted = adoptProgram(record, { log, since: record.since }, tell);
+    const adopted = adoptProgram(record, { log, since: record.since }, report);
     if (adopted.tree !== null) trees.set(record.pid, { tree: adopted.tree, mark: record.mark });
     return adopted;
   }
@@ -46,7 +42,7 @@ export function run(
   const mark = desk.mark();
   const running = startProgram({ ...input, mark, log, openLog }, (fact) => {
     if (fact.type === 'process.spawned') remember(running, fact.at);
-    tell(fact);
+    report(fact);
   });
   const remember = ({ tree }: RunningProgram, since: number) => {
     if (tree === null) return;

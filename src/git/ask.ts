@@ -1,5 +1,6 @@
 import { Failure } from '../../machines/failure.ts';
-import type { Asked, Fetched, Revision } from '../../machines/protocol.ts';
+import type { Revision } from '../../machines/facts.ts';
+import type { Asked, Fetched } from '../../machines/slots.ts';
 import { DamagedRepository } from './classify.ts';
 import { runGit } from './client.ts';
 import { ready } from './common-folder.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Revision } from '../../machines/protocol.ts';
+import type { Revision } from '../../machines/facts.ts';
 import { runGit } from './client.ts';
 import { layOutRepository } from './clone.ts';
 import { enter, ready } from './common-folder.ts';

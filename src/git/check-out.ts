@@ -1,4 +1,5 @@
-import type { Pulled, Revision, SavedChanges } from '../../machines/protocol.ts';
+import type { Revision } from '../../machines/facts.ts';
+import type { Pulled, SavedChanges } from '../../machines/slots.ts';
 import { DamagedRepository } from './classify.ts';
 import { ready } from './common-folder.ts';
 import { moveTo } from './move.ts';

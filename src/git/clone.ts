@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
-import type { Revision } from '../../machines/protocol.ts';
+import type { Revision } from '../../machines/facts.ts';
 import { configEntry, enter, type RealConfig } from './common-folder.ts';
 import { fetchBranch, findDefaultBranch } from './fetch.ts';
 import { checkedName } from './names.ts';

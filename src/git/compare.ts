@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Revision } from '../../machines/protocol.ts';
+import type { Revision } from '../../machines/facts.ts';
 import { runGit, type GitOptions } from './client.ts';
 import { ownFolder, type GitRepository } from './repository.ts';
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
-import type { Revision } from '../../machines/protocol.ts';
+import type { Revision } from '../../machines/facts.ts';
 import { runGit } from './client.ts';
 import { relinkShallow } from './common-folder.ts';
 import { readRef } from './refs.ts';

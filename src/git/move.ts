@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
-import type { Revision, SavedChanges } from '../../machines/protocol.ts';
+import type { Revision } from '../../machines/facts.ts';
+import type { SavedChanges } from '../../machines/slots.ts';
 import { DamagedRepository } from './classify.ts';
 import { runGit } from './client.ts';
 import { bytes, compare, indexOf, indexToDisk, paths, treeToIndex } from './compare.ts';

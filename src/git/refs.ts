@@ -1,6 +1,6 @@
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Revision } from '../../machines/protocol.ts';
+import type { Revision } from '../../machines/facts.ts';
 import { runGit } from './client.ts';
 import { isCommitId } from './names.ts';
 import type { GitRepository } from './repository.ts';

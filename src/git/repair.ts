@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
-import type { Revision } from '../../machines/protocol.ts';
+import type { Revision } from '../../machines/facts.ts';
 import { DamagedRepository } from './classify.ts';
 import { runGit } from './client.ts';
 import { cloneBeside, cloneFolder } from './clone.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { SavedChanges } from '../../machines/protocol.ts';
+import type { SavedChanges } from '../../machines/slots.ts';
 import { runGit } from './client.ts';
 import { bytes } from './compare.ts';
 import type { InTheWay } from './in-the-way.ts';

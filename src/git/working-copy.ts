@@ -1,7 +1,7 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
-import type { Opened } from '../../machines/protocol.ts';
+import type { Opened } from '../../machines/slots.ts';
 import { removeLeftCandidates } from './candidate.ts';
 import { runGit } from './client.ts';
 import { clone, clonedMark, cloneFolder } from './clone.ts';

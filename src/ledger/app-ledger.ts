@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Failure } from '../../machines/failure.ts';
-import type { Facts, HistoryEntry } from '../../machines/protocol.ts';
+import type { Facts, HistoryEntry } from '../../machines/facts.ts';
 import { makeDurable, replaceFile } from './durable.ts';
 import { appendHistory, readHistory } from './history.ts';
 import { mustStand, refused } from './paths.ts';

@@ -1,7 +1,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
-import type { HistoryEntry } from '../../machines/protocol.ts';
+import type { HistoryEntry } from '../../machines/facts.ts';
 import { makeDurable, makeFolder, replaceFile } from './durable.ts';
 import { errorCode } from './paths.ts';
 import { revisionSchema } from './state-file.ts';

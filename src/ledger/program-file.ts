@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
-import type { Revision } from '../../machines/protocol.ts';
+import type { Revision } from '../../machines/facts.ts';
 import { errorCode } from './paths.ts';
 import { inWords, revisionSchema } from './state-file.ts';
 

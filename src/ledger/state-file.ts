@@ -1,8 +1,8 @@
 import { readFileSync, renameSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as v from 'valibot';
-import { noFacts } from '../../machines/protocol.ts';
-import type { Facts, Rejection } from '../../machines/protocol.ts';
+import { noFacts } from '../../machines/facts.ts';
+import type { Facts, Rejection } from '../../machines/facts.ts';
 import { errorCode, refusal } from './paths.ts';
 import type { AppPaths } from './paths.ts';
 

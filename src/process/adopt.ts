@@ -1,4 +1,4 @@
-import type { ProcessReport } from '../../machines/protocol.ts';
+import type { ProcessReport } from '../../machines/slots.ts';
 import { isAlive } from './identity.ts';
 import { readTable } from './proc.ts';
 import type { RunningProgram } from './program.ts';

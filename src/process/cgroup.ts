@@ -19,7 +19,7 @@ let delegated: string | null | undefined;
 
 /** The folder of Huddle's own cgroup (version 2), when it may make others in it; asked once. */
 function delegatedCgroup(): string | null {
-  delegated ??= findDelegated();
+  if (delegated === undefined) delegated = findDelegated();
   return delegated;
 }
 

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Command } from '../../machines/config.ts';
 import { Failure } from '../../machines/failure.ts';
-import type { Exit } from '../../machines/protocol.ts';
+import type { Exit } from '../../machines/slots.ts';
 import { inCgroup } from './cgroup.ts';
 import { endByForce } from './end.ts';
 import { argvOf, cannotStart, mustExist } from './executable.ts';

@@ -3,7 +3,7 @@ import { delimiter } from 'node:path';
 import { parseEnv } from 'node:util';
 import { Failure } from '../../machines/failure.ts';
 import type { AppConfig } from '../../machines/config.ts';
-import type { Revision } from '../../machines/protocol.ts';
+import type { Revision } from '../../machines/facts.ts';
 import { refusal } from '../ledger/paths.ts';
 import type { RunAs } from './user.ts';
 

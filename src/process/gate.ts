@@ -1,7 +1,8 @@
 import { statfsSync } from 'node:fs';
 import type { TestGate } from '../../machines/config.ts';
 import { Failure } from '../../machines/failure.ts';
-import type { Revision, Verdict } from '../../machines/protocol.ts';
+import type { Revision } from '../../machines/facts.ts';
+import type { Verdict } from '../../machines/slots.ts';
 import { type CommandInput, type CommandResult, inWords, runCommand, signalOf } from './command.ts';
 import { type Answer, get } from './get.ts';
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { asFailure, Failure } from '../../machines/failure.ts';
-import type { ProcessInput, ProcessReport } from '../../machines/protocol.ts';
+import type { ProcessInput, ProcessReport } from '../../machines/slots.ts';
 import { refusal } from '../ledger/paths.ts';
 import { inCgroup } from './cgroup.ts';
 import { type Environment, programEnvironment } from './environment.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { HistoryEntry } from '../../machines/protocol.ts';
+import type { HistoryEntry } from '../../machines/facts.ts';
 import type { Change, Source } from '../../src/control/source.ts';
 import type { AppStatus } from '../../src/control/status.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Failure } from '../../machines/failure.ts';
-import type { News } from '../../machines/protocol.ts';
+import type { News } from '../../machines/news.ts';
 import { duration, tell, type Level } from '../../src/control/prose.ts';
 
 const revision = '9c8d7e6'.padEnd(40, '0');

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Failure } from '../../machines/failure.ts';
-import { noFacts, noProgram } from '../../machines/protocol.ts';
+import { noFacts } from '../../machines/facts.ts';
+import { noProgram } from '../../machines/protocol.ts';
 import { toStatus, type AppView } from '../../src/control/status.ts';
 
 const view: AppView = {

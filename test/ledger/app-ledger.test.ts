@@ -14,8 +14,8 @@ import {
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { noFacts } from '../../machines/protocol.ts';
-import type { Facts } from '../../machines/protocol.ts';
+import { noFacts } from '../../machines/facts.ts';
+import type { Facts } from '../../machines/facts.ts';
 import { openAppLedger } from '../../src/ledger/app-ledger.ts';
 import type { AppLedger, ProgramRecord } from '../../src/ledger/app-ledger.ts';
 import { statePaths } from '../../src/ledger/paths.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Failure, type FailureCode } from '../../machines/failure.ts';
 import type { AppConfig } from '../../machines/config.ts';
-import type { Facts } from '../../machines/protocol.ts';
+import type { Facts } from '../../machines/facts.ts';
 import { appConfig } from './config.ts';
 import { play, type Stage, type World } from './stage.ts';
 

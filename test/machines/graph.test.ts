@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { getAdjacencyMap, getShortestPaths, getSimplePaths, TestModel } from 'xstate/graph';
 import type { AppConfig } from '../../machines/config.ts';
-import type { Facts } from '../../machines/protocol.ts';
+import type { Facts } from '../../machines/facts.ts';
 import { appConfig } from './config.ts';
 import { type Happening, happenings, model, type Scene, type Setting, stateOf, textOf } from './model.ts';
 

@@ -5,7 +5,8 @@ import type { appMachine } from '../../machines/app.ts';
 import type { AppConfig } from '../../machines/config.ts';
 import { Failure } from '../../machines/failure.ts';
 import { huddleMachine, type RootNews } from '../../machines/huddle.ts';
-import { type FolderReport, noFacts } from '../../machines/protocol.ts';
+import { noFacts } from '../../machines/facts.ts';
+import type { FolderReport } from '../../machines/protocol.ts';
 import { appConfig } from './config.ts';
 
 const at = (localPath: string, timing = 60) =>

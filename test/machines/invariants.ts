@@ -1,4 +1,5 @@
-import type { Facts, ProgramState, Revision } from '../../machines/protocol.ts';
+import type { Facts, Revision } from '../../machines/facts.ts';
+import type { ProgramState } from '../../machines/protocol.ts';
 
 // What must hold whatever happens, stated apart from the machines: by what is seen of an app from outside, and by what
 // it did. The graph (graph.test.ts) and the walks (walks.test.ts) hold every moment of every life against it.

@@ -12,7 +12,7 @@ import type { AppConfig } from '../../machines/config.ts';
 import { Failure } from '../../machines/failure.ts';
 import { processMachine } from '../../machines/process.ts';
 import { programMachine } from '../../machines/program.ts';
-import { type Facts, noFacts, type Revision } from '../../machines/protocol.ts';
+import { type Facts, noFacts, type Revision } from '../../machines/facts.ts';
 import { beginning, broken, type Chronicle, chronicle, type Look } from './invariants.ts';
 
 // An app, its program and its process, put together without any actor that runs: one pure logic for `xstate/graph`.

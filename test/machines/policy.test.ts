@@ -14,7 +14,7 @@ import {
   withoutRejection,
   withRejection,
 } from '../../machines/policy.ts';
-import { type Facts, noFacts, type Rejection } from '../../machines/protocol.ts';
+import { type Facts, noFacts, type Rejection } from '../../machines/facts.ts';
 import { appConfig } from './config.ts';
 
 const hour = 3600_000;

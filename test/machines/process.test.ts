@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { fromCallback, fromPromise, SimulatedClock } from 'xstate';
 import { Failure } from '../../machines/failure.ts';
 import { processMachine } from '../../machines/process.ts';
-import type { Exit, ProcessReport } from '../../machines/protocol.ts';
+import type { Exit, ProcessReport } from '../../machines/slots.ts';
 import { appConfig } from './config.ts';
 import { raise } from './parent.ts';
 

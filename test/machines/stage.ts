@@ -3,17 +3,10 @@ import { appMachine } from '../../machines/app.ts';
 import type { AppConfig } from '../../machines/config.ts';
 import { processMachine } from '../../machines/process.ts';
 import { programMachine } from '../../machines/program.ts';
-import type {
-  AppCommand,
-  Exit,
-  Facts,
-  HistoryEntry,
-  News,
-  ProcessReport,
-  Revision,
-  Verdict,
-} from '../../machines/protocol.ts';
-import { noFacts } from '../../machines/protocol.ts';
+import { type Facts, type HistoryEntry, noFacts, type Revision } from '../../machines/facts.ts';
+import type { News } from '../../machines/news.ts';
+import type { AppCommand } from '../../machines/protocol.ts';
+import type { Exit, ProcessReport, Verdict } from '../../machines/slots.ts';
 import { watchdogMachine } from '../../machines/watchdog.ts';
 import { appConfig } from './config.ts';
 

@@ -1,5 +1,6 @@
 import { Failure } from '../../machines/failure.ts';
-import type { AppCommand, Facts } from '../../machines/protocol.ts';
+import type { Facts } from '../../machines/facts.ts';
+import type { AppCommand } from '../../machines/protocol.ts';
 import { beginning, broken, type Chronicle, chronicle, type Look, type Moment } from './invariants.ts';
 import { play, type Stage, type World } from './stage.ts';
 import type { AppConfig } from '../../machines/config.ts';

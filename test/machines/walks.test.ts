@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Facts } from '../../machines/protocol.ts';
+import type { Facts } from '../../machines/facts.ts';
 import { appConfig } from './config.ts';
 import { labelOf, shrink, type Start, type Step, walk } from './walk.ts';
 

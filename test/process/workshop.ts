@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppConfig, Application } from '../../machines/config.ts';
-import type { ProcessReport } from '../../machines/protocol.ts';
+import type { ProcessReport } from '../../machines/slots.ts';
 import { endMarked } from '../../src/process/end.ts';
 import { identify } from '../../src/process/identity.ts';
 import { folderMark, newMark } from '../../src/process/mark.ts';

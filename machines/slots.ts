@@ -1,0 +1,126 @@
+import type { AppConfig, Watchdog } from './config.ts';
+import type { Revision } from './facts.ts';
+import type { Failure } from './failure.ts';
+
+// The actor slots: what a machine asks for, and what comes back. Every promise may reject with a `Failure`, and ends its
+// work (git and its children included) when its signal aborts, before it settles.
+
+// -- of an app
+
+export interface Slot {
+  readonly name: string;
+  readonly config: AppConfig;
+}
+
+/** Gets the working copy: clones it, or opens the one that is there. */
+export interface OpenInput extends Slot {
+  /** With a good revision known no network is needed; without one the tip of the branch is wanted as well. */
+  readonly want: 'place' | 'tip';
+}
+export interface Opened {
+  /** What HEAD of the working copy is at; null in a fresh clone, whose tree is still empty. */
+  readonly head: Revision | null;
+  readonly branch: string;
+  /** The remote's newest revision, fetched; null when only the place was wanted. */
+  readonly tip: Revision | null;
+}
+
+/** Asks the remote where the branch is. */
+export interface AskInput extends Slot {
+  readonly branch: string;
+}
+export interface Asked {
+  readonly tip: Revision;
+  /** Another one than was asked for when the remote's default branch has been renamed and the config names none. */
+  readonly branch: string;
+}
+
+/** Makes a revision available in the working copy's object store, submodules included. */
+export interface FetchInput extends Slot {
+  readonly branch: string;
+  /** A commit id, or a name that an operator typed. */
+  readonly revision: string;
+  readonly from: Revision | null;
+}
+export interface Fetched {
+  readonly revision: Revision;
+  /** How many commits it is ahead of `from`; null where that is unknown (force-push, shallow history). */
+  readonly commits: number | null;
+  /** Names of who wrote them, each once, newest first, at most three. */
+  readonly authors: readonly string[];
+  /** The first line of the newest commit's message. */
+  readonly subject: string;
+}
+
+/** Tests a revision in a clean checkout, apart from the working copy. */
+export interface TestInput extends Slot {
+  readonly branch: string;
+  readonly revision: Revision;
+}
+export type Verdict =
+  | { readonly kind: 'passed' }
+  | { readonly kind: 'failed'; readonly failure: Failure }
+  | { readonly kind: 'pending'; readonly failure: Failure };
+
+/** Runs the scripts of one hook, in order, in the working copy. */
+export interface ScriptInput extends Slot {
+  readonly hook: 'pre-pull' | 'post-pull';
+  readonly revision: Revision;
+}
+
+/** Makes the working copy equal to a revision that has been fetched. */
+export interface PullInput extends Slot {
+  readonly revision: Revision;
+  readonly branch: string;
+}
+export interface Pulled {
+  /** Where what was in the way has been saved, if anything was. */
+  readonly saved: SavedChanges | null;
+}
+export interface SavedChanges {
+  /** `refs/huddle/saved/…` */
+  readonly ref: string;
+  readonly files: number;
+}
+
+/** One look at the health of a program; resolves when healthy. */
+export interface ProbeInput extends Slot {
+  readonly revision: Revision;
+  readonly watchdog: Watchdog;
+}
+
+// -- one operating-system process
+
+/** What to start, and under which name it is found again. */
+export interface ProcessInput {
+  readonly name: string;
+  readonly revision: Revision;
+  readonly config: AppConfig;
+}
+
+/** From the process slot to its machine. */
+export type ProcessReport =
+  /** `adopted`: it was running already, started by an earlier Huddle. */
+  | { readonly type: 'process.spawned'; readonly pid: number; readonly at: number; readonly adopted?: boolean }
+  | { readonly type: 'process.exited'; readonly exit: Exit; readonly at: number }
+  | { readonly type: 'process.failed'; readonly failure: Failure; readonly at: number };
+
+/** How a process ended; exactly one of the two is set. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** What ends a tree: everything that the program has started. Resolves when none of it is left. */
+export interface TreeInput extends ProcessInput {
+  /** null while it could not be spawned. */
+  readonly pid: number | null;
+}
+
+/** What a process machine ends with. */
+export interface ProcessOutput {
+  readonly exit: Exit | null;
+  readonly failure: Failure | null;
+  /** Milliseconds that it was up. */
+  readonly ran: number;
+}
