@@ -1,0 +1,206 @@
+import { assign, enqueueActions } from 'xstate';
+import {
+  type AppEvent,
+  type Attempt,
+  beginAttempt,
+  configChange,
+  dueTime,
+  type Leave,
+  mayCheck,
+} from './app-context.ts';
+import { appSlots } from './app-slots.ts';
+import type { Rejection, Revision } from './facts.ts';
+import type { Failure } from './failure.ts';
+import { acceptance, withRejection } from './policy.ts';
+import type { Asked, Opened } from './slots.ts';
+
+/** What an app notes: what came in, where it goes, what must survive, when to look again. */
+export const appNotes = appSlots.extend({
+  actions: {
+    // -- what came in
+    noteProgram: assign(({ event }) => (event.type === 'program.changed' ? { program: event.status } : {})),
+    noteLive: assign(({ context, event }) =>
+      event.type === 'program.live' && context.attempt !== null && context.attempt.liveAt === null
+        ? { attempt: { ...context.attempt, liveAt: event.at } }
+        : {},
+    ),
+    noteGivenUp: assign(({ context, event }) => {
+      if (event.type !== 'program.gaveUp') return {};
+      const { facts, now, config, program } = context;
+      const isGood = program.revision === facts.good && facts.previous !== null;
+      const isProving = isGood && facts.provingUntil !== null && now() <= facts.provingUntil;
+      return { condemned: isProving && config.deployment.rollback ? event.failure : null };
+    }),
+    noteOpened: assign(({ context }, opened: Opened) => {
+      const facts = { ...context.facts, branch: opened.branch };
+      const isFresh = opened.head === null;
+      const none = { good: null, previous: null, current: null, pulling: null, provingUntil: null };
+      if (isFresh) return { opened, isOpen: true, facts: { ...facts, ...none } };
+      // What is in place was never accepted, and does not run: it counts for nothing.
+      const isIdle = facts.good === null && context.program.state === 'down';
+      return { opened, isOpen: true, facts: isIdle ? { ...facts, current: null } : facts };
+    }),
+    noteAsked: assign(({ context }, asked: Asked) => ({ asked, facts: { ...context.facts, branch: asked.branch } })),
+    noteCandidate: assign(({ context }, revision: Revision) => ({
+      attempt: beginAttempt(context, revision),
+      wish: null,
+      trouble: null,
+    })),
+    notePassed: assign(({ context }) => ({ tested: context.attempt?.revision ?? null, objection: null })),
+    beginTest: assign(({ context }) => ({ testingSince: context.now() })),
+    noteFailed: assign(({ context }, trouble: Failure) => ({
+      trouble,
+      isTold: false,
+      failures: context.failures + 1,
+      wish: null,
+    })),
+    noteObjection: assign((_scene, objection: Failure) => ({ objection })),
+    /** Nothing is wrong with the remote and the working copy. */
+    noteWell: assign({ trouble: null, failures: 0 }),
+    noteContent: assign({ objection: null }),
+    noteAccepted: assign(({ context: { target, trouble, failures, objection } }) =>
+      target?.way === 'back'
+        ? { trouble, failures, objection, condemned: null }
+        : { trouble: null, failures: 0, objection: null, condemned: null },
+    ),
+    noteWish: assign(({ event }) => {
+      if (event.type === 'deploy' || event.type === 'rollback') return { wish: event };
+      return event.type === 'start' || event.type === 'restart' ? { wish: { type: 'start' as const } } : {};
+    }),
+    dropWish: assign({ wish: null }),
+    pinIfNamed: assign(({ context: { facts, wish } }) => ({
+      facts: { ...facts, pinned: facts.pinned || (wish?.type === 'deploy' && wish.revision !== null) },
+    })),
+    noteCheck: assign({ checkAgain: true }),
+    dropCheck: assign({ checkAgain: false }),
+
+    // -- where it goes
+    aimForward: assign(({ context }) => ({
+      target: { revision: context.attempt?.revision ?? '', way: 'forward' as const },
+    })),
+    aimBack: assign(({ context }) => ({ target: { revision: context.facts.good ?? '', way: 'back' as const } })),
+    aimGood: assign(({ context: { facts } }) => ({
+      target: { revision: facts.good ?? '', way: 'boot' as const },
+      attempt: null,
+    })),
+    aimCurrent: assign(({ context: { facts } }) => ({
+      target: { revision: facts.current ?? '', way: 'boot' as const },
+      attempt: null,
+    })),
+    dropTarget: assign({ target: null, attempt: null }),
+    /** Back to the good revision before the one in place, which is left for this reason. */
+    aimPrevious: assign(({ context }) => {
+      const { facts, condemned, now } = context;
+      const left = facts.current ?? '';
+      const reason = condemned?.reason ?? 'rolled back by its operator';
+      return {
+        attempt: { ...beginAttempt(context, left), result: 'rolled back' as const, reason },
+        target: { revision: facts.previous ?? '', way: 'back' as const },
+        objection: condemned,
+        condemned: null,
+        wish: null,
+        facts: {
+          ...facts,
+          good: facts.previous,
+          previous: null,
+          provingUntil: null,
+          pinned: facts.pinned || condemned === null,
+          rejected: withRejection(facts.rejected, left, 'rolled back', now()),
+        },
+      };
+    }),
+    noteDowntime: assign(({ context: { attempt, program, now } }) =>
+      attempt !== null && attempt.downSince === null && program.state !== 'down'
+        ? { attempt: { ...attempt, downSince: now() } }
+        : {},
+    ),
+    /** The attempt has come to nothing, or not to what it should. */
+    spoil: assign(({ context: { attempt, trouble, objection } }, result: Attempt['result']) => ({
+      attempt: attempt && { ...attempt, result, reason: (trouble ?? objection)?.message ?? '', liveAt: null },
+    })),
+    reject: assign(({ context }, why: Rejection['why']) => {
+      const { facts, attempt, now } = context;
+      if (attempt === null) return {};
+      const { revision } = attempt;
+      // What is rejected is no way back either.
+      const previous = facts.previous === revision ? null : facts.previous;
+      return { facts: { ...facts, previous, rejected: withRejection(facts.rejected, revision, why, now()) } };
+    }),
+    countScriptTry: assign(({ context: { scriptTries, attempt } }) => {
+      const revision = attempt?.revision ?? '';
+      return { scriptTries: { revision, count: scriptTries?.revision === revision ? scriptTries.count + 1 : 1 } };
+    }),
+
+    // -- facts
+    noteIntent: assign(({ context }) => ({ facts: { ...context.facts, pulling: context.target?.revision ?? null } })),
+    notePlaced: assign(({ context }) => ({
+      facts: { ...context.facts, pulling: null, current: context.target?.revision ?? null },
+      placedAt: context.config.repository.localPath,
+    })),
+    noteInPlace: assign(({ context }) => ({ placedAt: context.config.repository.localPath })),
+    noteGood: assign(({ context }) => {
+      const { facts, target, attempt, config, now } = context;
+      if (target === null) return {};
+      const way = target.way === 'back' ? 'back' : 'forward';
+      const provingUntil = (attempt?.liveAt ?? now()) + config.deployment.proving * 1000;
+      const pinned = facts.pinned || (target.way === 'forward' && (attempt?.byHand ?? false));
+      return { facts: { ...facts, ...acceptance(facts, target.revision, way, provingUntil), pinned } };
+    }),
+    /** A revision that was kept without having been accepted has settled after all. */
+    noteLateGood: assign(({ context }) => {
+      const { facts, config, now, program } = context;
+      if (program.revision === null) return {};
+      const provingUntil = now() + config.deployment.proving * 1000;
+      return { facts: { ...facts, ...acceptance(facts, program.revision, 'forward', provingUntil) } };
+    }),
+    pause: assign(({ context }) => ({ facts: { ...context.facts, paused: true }, nextCheck: null })),
+    resume: assign(({ context }) => ({ facts: { ...context.facts, paused: false, pinned: false } })),
+    markStopped: assign(({ context }) => ({
+      facts: { ...context.facts, stopped: true },
+      leave: null,
+      target: null,
+      attempt: null,
+    })),
+    markStarted: assign(({ context }) => ({
+      facts: { ...context.facts, stopped: false },
+      wish: context.wish?.type === 'deploy' ? context.wish : null,
+    })),
+    noteLeave: assign(({ context, event }) => ({
+      // Whoever leaves for good does not stay for a stop; the stop is remembered all the same.
+      leave: event.type === 'stop' ? (context.leave ?? 'stop') : (leaveFor(event) ?? context.leave),
+      facts: event.type === 'stop' ? { ...context.facts, stopped: true } : context.facts,
+      wish: null,
+      condemned: null,
+      checkAgain: false,
+    })),
+
+    // -- config
+    hold: assign(({ event }) => (event.type === 'config' ? { held: event.config } : {})),
+    release: enqueueActions(({ context, enqueue }) => {
+      if (context.held === null) return;
+      enqueue.raise({ type: 'config', config: context.held });
+      enqueue.assign({ held: null });
+    }),
+    /** What a changed section makes worth trying again is forgiven. */
+    takeConfig: assign(({ context, event }) => (event.type === 'config' ? configChange(context, event.config) : {})),
+
+    // -- waiting for the next check
+    arm: assign(({ context }) => ({ nextCheck: mayCheck(context) ? dueTime(context) : null })),
+    noteTold: assign({ isTold: true }),
+    disarm: assign({ nextCheck: null }),
+  },
+});
+
+function leaveFor(event: AppEvent): Leave | null {
+  switch (event.type) {
+    case 'stop':
+    case 'retire':
+    case 'shutdown':
+    case 'detach':
+      return event.type;
+    case 'kill':
+      return 'shutdown';
+    default:
+      return null;
+  }
+}
