@@ -10,7 +10,7 @@ import {
   type ProgramStatus,
   type World,
 } from './protocol.ts';
-import type { Asked, FetchInput, Opened, OpenInput } from './slots.ts';
+import type { Asked, FetchInput, Opened, OpenInput, ScriptInput } from './slots.ts';
 
 // What an app's machine knows: plain functions for its charts.
 
@@ -209,4 +209,8 @@ export function openInput({ name, config, facts, program }: AppContext): OpenInp
 export function fetchInput({ name, config, facts, wish, asked }: AppContext): FetchInput {
   const named = wish?.type === 'deploy' ? wish.revision : null;
   return { name, config, branch: facts.branch ?? '', revision: named ?? asked?.tip ?? '', from: facts.current };
+}
+
+export function scriptInput({ name, config, target }: AppContext, hook: ScriptInput['hook']): ScriptInput {
+  return { name, config, hook, revision: target?.revision ?? '' };
 }

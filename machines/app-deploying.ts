@@ -1,4 +1,4 @@
-import { historyEntry } from './app-context.ts';
+import { historyEntry, scriptInput } from './app-context.ts';
 import { deployedNews, keptNews, rejectedNews, rollingBackNews, savedNews, stoppingNews } from './app-news.ts';
 import { appSetup } from './app-setup.ts';
 import { asFailure } from './failure.ts';
@@ -49,12 +49,7 @@ export const pulling = appSetup.createStateConfig({
     before: {
       invoke: {
         src: 'script',
-        input: ({ context: { name, config, target } }) => ({
-          name,
-          config,
-          hook: 'pre-pull',
-          revision: target?.revision ?? '',
-        }),
+        input: ({ context }) => scriptInput(context, 'pre-pull'),
         onDone: 'placing',
         onError: { target: 'scriptFailed', actions: { type: 'noteFailed', params: failureFrom } },
       },
@@ -78,12 +73,7 @@ export const pulling = appSetup.createStateConfig({
     after: {
       invoke: {
         src: 'script',
-        input: ({ context: { name, config, target } }) => ({
-          name,
-          config,
-          hook: 'post-pull',
-          revision: target?.revision ?? '',
-        }),
+        input: ({ context }) => scriptInput(context, 'post-pull'),
         onDone: 'placed',
         onError: { target: 'scriptFailed', actions: { type: 'noteFailed', params: failureFrom } },
       },
