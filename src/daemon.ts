@@ -6,6 +6,7 @@ import type { HuddleSnapshot } from '../machines/huddle.ts';
 import type { Facts } from '../machines/facts.ts';
 import type { News } from '../machines/news.ts';
 import type { FolderReport, RootCommand } from '../machines/protocol.ts';
+import { tellMoments } from './fault.ts';
 import { watchFolder } from './config/watch.ts';
 import { type Log, openLog } from './control/log.ts';
 import { because, tell } from './control/prose.ts';
@@ -121,6 +122,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     inspect,
     input: { now: Date.now, random: Math.random, recall },
   });
+  tellMoments(() => apps().map(({ name, state }) => `${name}:${state}`));
   root.on('refused', ({ entry, failure }) => log.write('error', because(failure), entry.name));
   root.on('died', ({ name, failure, retryIn }) => {
     died.add(name);

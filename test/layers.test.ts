@@ -25,11 +25,13 @@ const control = folders('control observe');
 
 const parts: readonly Part[] = [
   { files: ['machines/'], may: [] },
-  { files: ['src/ledger/'], may: facts },
+  // Where a test may have Huddle killed.
+  { files: ['src/fault.ts'], may: [] },
+  { files: ['src/ledger/'], may: [...facts, 'src/fault.ts'] },
   { files: ['src/config/'], may: [...facts, 'src/ledger/paths.ts'] },
   { files: ['src/logs/'], may: [...facts, 'src/ledger/paths.ts'] },
-  { files: ['src/process/'], may: [...facts, 'src/ledger/paths.ts'] },
-  { files: ['src/git/'], may: [...facts, 'src/ledger/paths.ts'] },
+  { files: ['src/process/'], may: [...facts, 'src/ledger/paths.ts', 'src/fault.ts'] },
+  { files: ['src/git/'], may: [...facts, 'src/ledger/paths.ts', 'src/fault.ts'] },
   { files: ['src/health/'], may: [...facts, 'src/ledger/paths.ts', 'src/process/command.ts', 'src/process/get.ts'] },
   { files: ['src/control/'], may: facts, types: ['machines/'] },
   { files: ['src/observe/'], may: facts, types: ['machines/'] },
@@ -40,7 +42,7 @@ const parts: readonly Part[] = [
   { files: ['src/view.ts'], may: ['machines/', ...control] },
   {
     files: ['src/daemon.ts', 'src/memory.ts'],
-    may: [...facts, 'src/wire.ts', 'src/view.ts', ...folders('effects config logs ledger process'), ...control],
+    may: [...facts, 'src/wire.ts', 'src/view.ts', 'src/fault.ts', ...folders('effects config logs ledger process'), ...control],
     types: ['machines/'],
   },
   {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Revision } from '../../machines/facts.ts';
+import { faultPoint } from '../fault.ts';
 import { runGit } from './client.ts';
 import { layOutRepository } from './clone.ts';
 import { enter, ready } from './common-folder.ts';
@@ -29,11 +30,13 @@ export async function makeCandidate(place: GitPlace, revision: Revision, signal:
   const cleaning = { ...source, signal: new AbortController().signal };
   const remove = (): Promise<void> => removeAll(cleaning, [directory]);
   try {
+    faultPoint('candidate.before');
     await populate(source, { ...source, gitDir: join(directory, '.git'), workTree: directory }, revision);
   } catch (error) {
     await remove();
     throw error;
   }
+  faultPoint('candidate.after');
   return { directory, remove };
 }
 
@@ -56,6 +59,7 @@ async function removeAll(repository: GitRepository, folders: readonly string[]):
   // Tools make folders read-only (Go's module cache).
   const script = 'rm -rf -- "$@" 2>/dev/null || { chmod -R u+rwX -- "$@"; rm -rf -- "$@"; }';
   await runScript(repository, script, folders);
+  faultPoint('candidate.removed');
 }
 
 async function populate(source: GitRepository, candidate: GitRepository, revision: Revision): Promise<void> {

@@ -1,5 +1,6 @@
 import type { SimpleGitFactory, SimpleGitOptions } from 'simple-git';
 import { Failure } from '../../machines/failure.ts';
+import { faultPoint } from '../fault.ts';
 import { classify } from './classify.ts';
 import { readCredentials, redactor } from './credentials.ts';
 import { environment, gitVariables, hardening } from './environment.ts';
@@ -66,6 +67,7 @@ export async function runGit(
         hint: 'Check the network, or raise repository.timeout.',
       }),
   });
+  faultPoint('git.end.after');
   const stderr = strike(result.stderr.toString());
   if (result.exitCode === 0 || options.answers?.includes(result.exitCode) === true)
     return { code: result.exitCode, stdout: result.stdout, stderr };
@@ -102,7 +104,9 @@ async function start(
     },
   });
   git.env(env);
+  faultPoint('git.spawn.before');
   git.outputHandler((_, stdout) => {
+    faultPoint('git.spawn.after');
     // simple-git keeps a command that prints nothing waiting for 50 ms more; an empty chunk is output enough.
     setImmediate(() => stdout.emit('data', Buffer.alloc(0)));
   });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 import type { Revision } from '../../machines/facts.ts';
+import { faultPoint } from '../fault.ts';
 import { configEntry, enter, type RealConfig } from './common-folder.ts';
 import { fetchBranch, findDefaultBranch } from './fetch.ts';
 import { checkedName } from './names.ts';
@@ -21,7 +22,9 @@ export interface Cloned {
 /** Clones into the (empty) local path without touching the work tree; `branch` null: the remote's default. */
 export async function clone(into: GitRepository, branch: string | null): Promise<Cloned> {
   const cloned = await cloneBeside(into, branch);
+  faultPoint('clone.place.before');
   await runScript(into, `cd "$1"; mv -T ${cloneFolder} .git; sync -f .`, [into.workTree]);
+  faultPoint('clone.place.after');
   return cloned;
 }
 

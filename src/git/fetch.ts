@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 import type { Revision } from '../../machines/facts.ts';
+import { faultPoint } from '../fault.ts';
 import { runGit } from './client.ts';
 import { relinkShallow } from './common-folder.ts';
 import { readRef } from './refs.ts';
@@ -61,7 +62,9 @@ export async function fetch(repository: GitRepository, refspec: string, options:
   if (options.again === true) argv.push('--refetch');
   if (depth !== null) argv.push(`--depth=${depth}`);
   else if (whole) argv.push('--unshallow');
+  faultPoint('ref.fetch.before');
   await runGit(repository, [...argv, '--end-of-options', remote, refspec], { network: true });
+  faultPoint('ref.fetch.after');
   if (whole) await relinkShallow(repository);
 }
 

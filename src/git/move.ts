@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 import type { Revision } from '../../machines/facts.ts';
 import type { SavedChanges } from '../../machines/slots.ts';
+import { faultPoint } from '../fault.ts';
 import { DamagedRepository } from './classify.ts';
 import { runGit } from './client.ts';
 import { bytes, compare, indexOf, indexToDisk, paths, treeToIndex } from './compare.ts';
@@ -39,7 +40,9 @@ export async function moveTo(
   await keepCommits(repository, revision, branch, head);
   if (steps !== null || !(await moveUntouched(repository, revision, head.revision))) {
     await replaceFiles(repository, revision, saved, async (index) => {
+      faultPoint('ref.pulling.before');
       await runGit(repository, ['update-ref', pullingRef, revision]);
+      faultPoint('ref.pulling.after');
       await steps?.leave(index);
     });
     await steps?.enter();
@@ -56,6 +59,7 @@ const unsynced = { settings: ['-c', 'core.fsync=none'] };
  */
 async function moveUntouched(repository: GitRepository, revision: Revision, head: Revision | null): Promise<boolean> {
   if (head === null || (await readRef(repository, pullingRef)) !== null) return false;
+  faultPoint('ref.pulling.before');
   try {
     const [hidden, edited, staged] = await Promise.all([
       findHidden(repository),
@@ -63,13 +67,17 @@ async function moveUntouched(repository: GitRepository, revision: Revision, head
       treeToIndex(repository, head),
       runGit(repository, ['update-ref', pullingRef, revision], unsynced),
     ]);
+    faultPoint('ref.pulling.after');
     if (hidden.assumed.length + hidden.skipped.length + edited.size + staged.size > 0) return false;
   } catch (error) {
     if (error instanceof DamagedRepository) return false;
     throw error;
   }
   const argv = ['read-tree', '-m', '-u', head, revision];
-  return (await runGit(repository, argv, { ...unsynced, answers: [1, 128] })).code === 0;
+  faultPoint('tree.before');
+  const { code } = await runGit(repository, argv, { ...unsynced, answers: [1, 128] });
+  faultPoint('tree.after');
+  return code === 0;
 }
 
 /** Makes the files (and the index) equal to a tree, refs untouched; what is in the way is saved first. */
@@ -83,8 +91,10 @@ export async function replaceFiles(
   const inTheWay = await findInTheWay(repository, sight);
   if (inTheWay.files.length + inTheWay.staged.length > 0) saved.push(await save(repository, inTheWay));
   await before(sight.target.index);
+  faultPoint('tree.before');
   await clear(repository, inTheWay, leftovers(sight));
   await runGit(repository, ['read-tree', '--reset', '-u', tree], unsynced);
+  faultPoint('tree.after');
 }
 
 /** The tree without files, written where it is not there yet. */
@@ -238,5 +248,7 @@ async function arrive(repository: GitRepository, revision: Revision, branch: str
 
 async function updateRefs(repository: GitRepository, lines: readonly string[]): Promise<void> {
   const input = Buffer.from(`${lines.join('\n')}\n`);
+  faultPoint('ref.deployed.before');
   await runGit(repository, ['update-ref', '--stdin'], { ...unsynced, input });
+  faultPoint('ref.deployed.after');
 }

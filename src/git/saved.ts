@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { SavedChanges } from '../../machines/slots.ts';
+import { faultPoint } from '../fault.ts';
 import { runGit } from './client.ts';
 import { bytes } from './compare.ts';
 import type { InTheWay } from './in-the-way.ts';
@@ -70,6 +71,8 @@ async function keep(repository: GitRepository, key: string, make: () => Promise<
   const ref = `${savedRefs}/${now()}-${key}`;
   const surplus = refs.slice(0, Math.max(0, refs.length + 1 - kept));
   const input = [`create ${ref} ${await make()}`, ...surplus.map((old) => `delete ${old}`), ''].join('\n');
+  faultPoint('ref.saved.before');
   await runGit(repository, ['update-ref', '--stdin'], { input: Buffer.from(input) });
+  faultPoint('ref.saved.after');
   return ref;
 }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { Failure } from '../../machines/failure.ts';
+import { faultPoint } from '../fault.ts';
 import { classify } from './classify.ts';
 import { untilEnded } from './ending.ts';
 import { commandEnvironment } from './environment.ts';
@@ -19,7 +20,9 @@ export async function runScript(
   const { place, signal, doing } = repository;
   signal.throwIfAborted();
   const [command = 'sh', ...argv] = [...place.runAs, 'sh', '-euc', script, 'huddle', ...args];
+  faultPoint('shell.spawn.before');
   const child = spawn(command, argv, { cwd: '/', env: commandEnvironment(place), stdio: 'pipe' });
+  faultPoint('shell.spawn.after');
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
@@ -32,6 +35,7 @@ export async function runScript(
     child.once('close', (code) => resolve(code ?? 1));
   });
   const exitCode = await untilEnded(ended, { place, signal, seconds: null, timedOut: () => stuck(doing) });
+  faultPoint('shell.end.after');
   if (exitCode === 0) return Buffer.concat(stdout);
   const said = Buffer.concat(stderr).toString();
   const failure = classify({ doing, subject: repository.workTree, stderr: said, exitCode, executable: 'sh' });

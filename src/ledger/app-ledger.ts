@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { Failure } from '../../machines/failure.ts';
 import type { Facts, HistoryEntry } from '../../machines/facts.ts';
+import { faultPoint } from '../fault.ts';
 import { makeDurable, replaceFile } from './durable.ts';
 import { appendHistory, readHistory } from './history.ts';
 import { mustStand, refused } from './paths.ts';
@@ -65,6 +66,7 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
   const settle = oneAtATime(async () => {
     const text = written;
     const outcome = await attempt(makeDurable(paths.state), stateOutcome);
+    faultPoint('ledger.state.durable');
     if (text === written) isDurable = outcome === null;
     return outcome;
   });
@@ -75,7 +77,9 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
     if (text !== written) {
       try {
         mustStand(paths);
+        faultPoint('ledger.state.before');
         replaceFile(paths.state, text, isDurable ? paths.oldState : undefined);
+        faultPoint('ledger.state.after');
       } catch (error) {
         return Promise.resolve(stateOutcome(error));
       }

@@ -1,6 +1,7 @@
 import { copyFileSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { faultPoint } from '../fault.ts';
 import { errorCode } from './paths.ts';
 
 /**
@@ -13,7 +14,9 @@ export function replaceFile(path: string, text: string, old?: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const fresh = `${path}.new`;
   writeFileSync(fresh, text, { mode: 0o600 });
+  faultPoint('ledger.file.fresh');
   if (old !== undefined) keepOld(path, old);
+  faultPoint('ledger.file.kept');
   renameSync(fresh, path);
 }
 

@@ -2,6 +2,7 @@ import { open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { HistoryEntry } from '../../machines/facts.ts';
+import { faultPoint } from '../fault.ts';
 import { makeDurable, makeFolder, replaceFile } from './durable.ts';
 import { errorCode } from './paths.ts';
 import { revisionSchema } from './state-file.ts';
@@ -40,9 +41,11 @@ export async function appendHistory(path: string, entry: HistoryEntry): Promise<
   const file = await open(path, 'a+', 0o600);
   try {
     // After a line that was cut short the new one must not become a part of it.
+    faultPoint('ledger.history.before');
     const heal = (await endsInLine(file)) ? '' : '\n';
     await file.writeFile(`${heal}${JSON.stringify(entry)}\n`);
     await file.sync();
+    faultPoint('ledger.history.after');
   } finally {
     await file.close();
   }

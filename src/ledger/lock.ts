@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
+import { faultPoint } from '../fault.ts';
 import { errorCode, refused } from './paths.ts';
 import type { StatePaths } from './paths.ts';
 
@@ -31,12 +32,14 @@ export interface Lock {
  * outlive Huddle do not keep the lock. The file is never removed; to unlink it would let two starters through.
  */
 export function takeLock(paths: StatePaths): Lock {
+  faultPoint('lock.before');
   prepareRoot(paths);
   const descriptor = openLock(paths.lock);
   try {
     if (!flock(descriptor)) throw held(paths);
     ftruncateSync(descriptor, 0);
     writeSync(descriptor, `${process.pid}\n`, 0);
+    faultPoint('lock.after');
   } catch (error) {
     closeSync(descriptor);
     throw refused(error, 'locking', paths.folder);

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { Revision } from '../../machines/facts.ts';
+import { faultPoint } from '../fault.ts';
 import { errorCode } from './paths.ts';
 import { inWords, revisionSchema } from './state-file.ts';
 
@@ -50,12 +51,16 @@ export function readProgram(path: string, warn: (text: string) => void): Program
  * Throws the system's error.
  */
 export function writeProgram(path: string, record: ProgramRecord | null): void {
-  if (record === null) {
-    rmSync(path, { force: true });
-    return;
-  }
+  faultPoint('ledger.program.before');
+  if (record === null) rmSync(path, { force: true });
+  else replace(path, JSON.stringify(record));
+  faultPoint('ledger.program.after');
+}
+
+function replace(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const fresh = `${path}.new`;
-  writeFileSync(fresh, JSON.stringify(record), { mode: 0o600 });
+  writeFileSync(fresh, text, { mode: 0o600 });
+  faultPoint('ledger.program.fresh');
   renameSync(fresh, path);
 }

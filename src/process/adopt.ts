@@ -1,4 +1,5 @@
 import type { ProcessReport } from '../../machines/slots.ts';
+import { faultPoint } from '../fault.ts';
 import { isAlive } from './identity.ts';
 import { readTable } from './proc.ts';
 import type { RunningProgram } from './program.ts';
@@ -20,6 +21,7 @@ export function adoptProgram(
   { log, since }: { readonly log: string; readonly since: number },
   report: (report: ProcessReport) => void,
 ): RunningProgram {
+  faultPoint('program.adopt.after');
   let isLeft = false;
   const tell = (fact: ProcessReport) => {
     if (!isLeft) report(fact);

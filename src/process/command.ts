@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import type { Command } from '../../machines/config.ts';
 import { Failure } from '../../machines/failure.ts';
 import type { Exit } from '../../machines/slots.ts';
+import { faultPoint } from '../fault.ts';
 import { inCgroup } from './cgroup.ts';
 import { endByForce } from './end.ts';
 import { argvOf, cannotStart, mustExist } from './executable.ts';
@@ -50,6 +51,7 @@ export async function runCommand(input: CommandInput): Promise<CommandResult> {
   const before = sizeOf(input.log);
   const running = await start(input);
   const stopped = await Promise.race([running.exit, limits(input, running.exit)]);
+  faultPoint('command.end.after');
   if (stopped === 'timeout' || stopped === 'aborted') {
     await kill(running.tree, input);
     input.signal.throwIfAborted();
@@ -76,6 +78,7 @@ async function start(input: CommandInput): Promise<Running> {
   const [file = '', ...args] = sweep ? inCgroup(mark, whole) : whole;
   // Any descriptor works; execa's types name only the first few.
   const output = (log ?? 'ignore') as 3 | 'ignore';
+  faultPoint('command.spawn.before');
   const child = execa(file, args, {
     cwd: directory,
     env: { ...environment, [markVariable]: mark },
@@ -86,6 +89,7 @@ async function start(input: CommandInput): Promise<Running> {
     detached: true,
     reject: false,
   });
+  faultPoint('command.spawn.after');
   const exit = child.then((result): Exit => {
     if (result.exitCode !== undefined) return { code: result.exitCode, signal: null };
     if (result.signal !== undefined) return { code: null, signal: result.signal };

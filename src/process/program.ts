@@ -3,6 +3,7 @@ import { closeSync, realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { asFailure, Failure } from '../../machines/failure.ts';
 import type { ProcessInput, ProcessReport } from '../../machines/slots.ts';
+import { faultPoint } from '../fault.ts';
 import { refusal } from '../ledger/paths.ts';
 import { inCgroup } from './cgroup.ts';
 import { type Environment, programEnvironment } from './environment.ts';
@@ -113,12 +114,14 @@ function spawnInto(input: ProgramInput): { child: ChildProcess; warning: Failure
   const [file = '', ...args] = inCgroup(input.mark, [...as.prefix, ...argv]);
   const output = openOutput(input, as);
   try {
+    faultPoint('program.spawn.before');
     const child = spawn(file, args, {
       cwd: directory,
       env: { ...environment, [markVariable]: input.mark },
       detached: true,
       stdio: ['ignore', output.to, output.to],
     });
+    faultPoint('program.spawn.after');
     return { child, warning: output.warning };
   } catch (thrown) {
     throw cannotStart(thrown, argv[0] ?? '', 'starting');

@@ -1,4 +1,5 @@
 import { asFailure, Failure } from '../../machines/failure.ts';
+import { faultPoint } from '../fault.ts';
 import { type CommandInput, inWords, nameOf, runCommand } from './command.ts';
 import { gone, pauseBefore } from './end.ts';
 import { type Identity, isAlive, sendSignal } from './identity.ts';
@@ -32,7 +33,9 @@ export async function endGently(tree: Tree, request: StopRequest, abort: AbortSi
     }
   };
   const found = membersOf(tree, await readTableSoon());
+  faultPoint('program.stop.before');
   ask(found, found.length > 0 && (await heeds(request, abort)) ? null : request.signal);
+  faultPoint('program.stop.after');
   const seen = new Set<string>();
   const doubt = new Doubt();
   for (let look = 0; ; look++) {
