@@ -42,7 +42,14 @@ const parts: readonly Part[] = [
   { files: ['src/view.ts'], may: ['machines/', ...control] },
   {
     files: ['src/daemon.ts', 'src/memory.ts'],
-    may: [...facts, 'src/wire.ts', 'src/view.ts', 'src/fault.ts', ...folders('effects config logs ledger process'), ...control],
+    may: [
+      ...facts,
+      'src/wire.ts',
+      'src/view.ts',
+      'src/fault.ts',
+      ...folders('effects config logs ledger process'),
+      ...control,
+    ],
     types: ['machines/'],
   },
   {
