@@ -7,47 +7,14 @@ import type { AppConfig } from '../../machines/config.ts';
 import { heard } from '../../src/config/kinds.ts';
 import { describeProblem, problemsToFailure } from '../../src/config/problem.ts';
 import { readConfig } from '../../src/config/read.ts';
+import { appConfig } from '../machines/config.ts';
 import { good, goodJson, problemsWith, read, repository, repositoryIni } from './reading.ts';
 
 /** What the contract says of a config that gives nothing but what is required. */
-const defaults: AppConfig = {
-  repository: {
-    remotePath: 'https://example.org/app.git',
-    localPath: '/no/such/app',
-    branch: null,
-    remote: 'origin',
-    executable: 'git',
-    depth: null,
-    submodules: false,
-    timeout: 120,
-    sshKey: null,
-    knownHosts: null,
-    username: null,
-    passwordFile: null,
-  },
-  timing: { minimum: 60, maximum: null },
-  test: null,
-  scripts: { prePull: [], postPull: [], timeout: 600 },
-  application: {
-    start: null,
-    directory: '.',
-    environment: {},
-    environmentFile: null,
-    user: null,
-    stopSignal: 'SIGTERM',
-    stopTimeout: 10,
-    stopCommand: null,
-    restart: 'always',
-    crashLimit: 5,
-    crashWindow: 60,
-    retry: 300,
-    settle: 2,
-    readyTimeout: 60,
-  },
-  deployment: { strategy: 'in place', rollback: true, proving: 600 },
-  watchdog: null,
-  logs: { size: 10, keep: 5 },
-};
+const defaults = appConfig({
+  repository: { remotePath: 'https://example.org/app.git', localPath: '/no/such/app', branch: null },
+  application: { start: null },
+});
 
 suite('What is not given', () => {
   test('is what the contract says', async () => {

@@ -1,6 +1,9 @@
 import type { AppConfig, Application, Watchdog } from '../../machines/config.ts';
 
-/** A small complete config; a test names only what it is about. */
+/**
+ * A small complete config: what the contract says of a file that gives nothing but a repository and a program. A test
+ * names only what it is about.
+ */
 export function appConfig(
   change: {
     application?: Partial<Application>;

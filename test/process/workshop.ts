@@ -13,13 +13,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AppConfig, Application } from '../../machines/config.ts';
+import type { Application } from '../../machines/config.ts';
 import type { ProcessReport } from '../../machines/slots.ts';
 import { endMarked } from '../../src/process/end.ts';
 import { identify } from '../../src/process/identity.ts';
 import { folderMark, newMark } from '../../src/process/mark.ts';
 import { type ProgramInput, type RunningProgram, startProgram } from '../../src/process/program.ts';
 import type { Tree } from '../../src/process/tree.ts';
+import { appConfig } from '../machines/config.ts';
 
 export const programs = join(import.meta.dirname, '../fixtures/programs');
 export const never = new AbortController().signal;
@@ -63,7 +64,10 @@ export class Workshop {
   }
 
   input(application: Partial<Application>, name = 'shop'): ProgramInput {
-    const config = configOf(this.copy, { environment: { PIDS: this.pidFile }, ...application });
+    const config = appConfig({
+      repository: { localPath: this.copy },
+      application: { start: null, environment: { PIDS: this.pidFile }, ...application },
+    });
     const mark = newMark(this.hash, name);
     return {
       name,
@@ -128,46 +132,4 @@ export function appendTo(path: string, context: TestContext): number {
   const file = openSync(path, 'a');
   context.after(() => closeSync(file));
   return file;
-}
-
-function configOf(localPath: string, application: Partial<Application>): AppConfig {
-  return {
-    repository: {
-      remotePath: '/nowhere',
-      localPath,
-      branch: null,
-      remote: 'origin',
-      executable: 'git',
-      depth: null,
-      submodules: false,
-      timeout: 120,
-      sshKey: null,
-      knownHosts: null,
-      username: null,
-      passwordFile: null,
-    },
-    timing: { minimum: 60, maximum: null },
-    test: null,
-    scripts: { prePull: [], postPull: [], timeout: 600 },
-    application: {
-      start: null,
-      directory: '.',
-      environment: {},
-      environmentFile: null,
-      user: null,
-      stopSignal: 'SIGTERM',
-      stopTimeout: 10,
-      stopCommand: null,
-      restart: 'always',
-      crashLimit: 5,
-      crashWindow: 60,
-      retry: 300,
-      settle: 2,
-      readyTimeout: 60,
-      ...application,
-    },
-    deployment: { strategy: 'in place', rollback: true, proving: 600 },
-    watchdog: null,
-    logs: { size: 10, keep: 5 },
-  };
 }
