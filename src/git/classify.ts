@@ -21,6 +21,8 @@ interface Rule {
   readonly hint: string;
 }
 
+const tryAgain = 'Check repository.remote path and the network; Huddle tries again.';
+
 // First match wins: what is specific stands before what git says in many cases. All in git's and ssh's own English.
 const rules: readonly Rule[] = [
   {
@@ -68,12 +70,13 @@ const rules: readonly Rule[] = [
     words:
       /Could not resolve|Connection (?:refused|timed out|reset|closed)|Failed to connect|No route to host|Network is unreachable|unable to access|unable to connect|does not appear to be a git repository|repository .* (?:not found|does not exist)|Could not read from remote repository|hung up unexpectedly|early EOF|RPC failed|unable to look up|returned error: (?:404|5\d\d)|expected flush after|transport '.*' not allowed/i,
     code: 'remote-unreachable',
-    hint: 'Check repository.remote path and the network; Huddle tries again.',
+    hint: tryAgain,
   },
 ];
 
+// Words about objects, refs and the index. A bare 'broken' is none: a broken pipe is what a lost connection leaves.
 const damage =
-  /object file .* is empty|is corrupt|bad object|missing (?:blob|tree|commit)|unable to read (?:tree|sha1|blob|object|the index)|could not (?:read|parse|get) .*(?:object|commit|tree)|Could not read [0-9a-f]{40}|index file (?:corrupt|smaller)|bad (?:signature|index)|invalid sha1 pointer|does not point to a valid object|not a valid object|failed to (?:traverse|read object)|did not send all necessary objects|not a git repository|inflate:|unresolved deltas|broken|bad tree object|unable to (?:open|map) .*\.pack|unable to find [0-9a-f]{40}|packfile .* (?:cannot|does not|is far)|bad config line|reference (?:broken|.*: reference)|loose object|shallow file has changed/i;
+  /object file .* is empty|is corrupt|bad object|missing (?:blob|tree|commit)|unable to read (?:tree|sha1|blob|object|the index)|could not (?:read|parse|get) .*(?:object|commit|tree)|Could not read [0-9a-f]{40}|index file (?:corrupt|smaller)|bad (?:signature|index)|invalid sha1 pointer|does not point to a valid object|not a valid object|failed to (?:traverse|read object)|did not send all necessary objects|not a git repository|inflate:|unresolved deltas|broken (?:index|link|name|ref|symref|\.idx)|appears to be broken|bad tree object|unable to (?:open|map) .*\.pack|unable to find [0-9a-f]{40}|packfile .* (?:cannot|does not|is far)|bad config line|reference (?:broken|.*: reference)|loose object|shallow file has changed/i;
 
 /** The failure that git's words mean. */
 export function classify(refusal: Refusal): Failure {
@@ -93,6 +96,8 @@ export function classify(refusal: Refusal): Failure {
       ...parts,
       hint: 'The repository on this machine is damaged; Huddle repairs it from the remote at the next check.',
     });
+  // After the damage: where git names a damaged object, the pipe broke because of that.
+  if (/Broken pipe/.test(stderr)) return new Failure('remote-unreachable', { ...parts, hint: tryAgain });
   if (/File exists.*\.lock|\.lock': File exists|Unable to create '.*\.lock'|cannot lock ref/.test(stderr))
     return new Failure('path-occupied', {
       ...parts,
