@@ -41,7 +41,7 @@ const parts: readonly Part[] = [
   // How a running app looks from outside.
   { files: ['src/view.ts'], may: ['machines/', ...control] },
   {
-    files: ['src/daemon.ts', 'src/memory.ts'],
+    files: ['src/daemon.ts', 'src/memory.ts', 'src/stop-folder.ts'],
     may: [
       ...facts,
       'src/wire.ts',
@@ -53,7 +53,7 @@ const parts: readonly Part[] = [
     types: ['machines/'],
   },
   {
-    files: ['src/cli/run.ts'],
+    files: ['src/cli/run.ts', 'src/cli/stop-all.ts'],
     may: [
       'machines/failure.ts',
       'src/cli/',
@@ -61,12 +61,13 @@ const parts: readonly Part[] = [
       'src/ledger/paths.ts',
       'src/config/',
       'src/daemon.ts',
+      'src/stop-folder.ts',
     ],
     types: ['machines/'],
   },
   {
     files: ['src/cli/'],
-    may: ['machines/failure.ts', 'src/control/client.ts', 'src/ledger/paths.ts', 'src/config/'],
+    may: ['machines/failure.ts', 'src/control/client.ts', 'src/control/prose.ts', 'src/ledger/paths.ts', 'src/config/'],
     types: ['machines/', 'src/control/'],
   },
   { files: ['src/huddle.cjs'], may: ['src/cli/'] },

@@ -1,4 +1,5 @@
 import type { ArgsDef } from 'citty';
+import type { Action } from '../control/client.ts';
 import type { Options } from './options.ts';
 
 /** A verb as citty describes it; it loads what it needs only when it runs, and resolves with the exit code. */
@@ -26,6 +27,11 @@ const everywhere: ArgsDef = {
 
 const json: ArgsDef = { json: { type: 'boolean', description: 'print JSON' } };
 
+// The words that a verb takes: `front.ts` and the completion know by these names where they belong.
+const app: ArgsDef = { app: { type: 'positional', description: 'this one' } };
+const apps: ArgsDef = { 'app…': { type: 'positional', description: 'these' } };
+const anyApps: ArgsDef = { 'app…': { type: 'positional', required: false, description: 'only these' } };
+
 /** No verb: the foreground. */
 export const root: Command = {
   meta: { name: 'huddle', description: 'Keeps programs running from git: each config file in DIR is one app.' },
@@ -37,17 +43,40 @@ export const root: Command = {
   run: async (options) => (await import('./run.ts')).run(options),
 };
 
+/** What an operator does with apps: each is an action of the control API. */
+function action(name: Action, description: string, args: ArgsDef): Command {
+  return {
+    meta: { name, description },
+    args: { ...args, ...json, ...everywhere },
+    run: async (options) => (await import('./act.ts')).act(name, options),
+  };
+}
+
+const all: ArgsDef = { all: { type: 'boolean', description: 'every app that there is' } };
+const dryRun: ArgsDef = { 'dry-run': { type: 'boolean', description: 'only say what would be deployed' } };
+const revision: ArgsDef = {
+  revision: { type: 'positional', required: false, description: 'a commit, a branch or a tag; default: the newest' },
+};
+
 export const verbs: readonly Command[] = [
   {
     meta: { name: 'status', description: 'Show what every app is doing.' },
     args: {
-      'app…': { type: 'positional', required: false, description: 'only these' },
+      ...anyApps,
       watch: { type: 'boolean', description: 'go on showing it, on every change' },
       ...json,
       ...everywhere,
     },
     run: async (options) => (await import('./status.ts')).status(options),
   },
+  action('check', 'Ask the remote now, and deploy what is new.', { ...apps, ...dryRun, ...all }),
+  action('deploy', 'Deploy a revision, or the newest one; a named one stays until resume.', { ...app, ...revision }),
+  action('rollback', 'Go back to the last good revision, and stay there until resume.', app),
+  action('restart', 'Restart the program; start an app that is stopped.', { ...apps, ...all }),
+  action('stop', 'Stop the program, and check no more, until start.', { ...apps, ...all }),
+  action('start', 'Start an app that is stopped.', { ...apps, ...all }),
+  action('pause', 'Check no more until resume; the program runs on.', { ...apps, ...all }),
+  action('resume', 'End a pause, and let go of a revision deployed by hand.', { ...apps, ...all }),
   {
     meta: { name: 'validate', description: 'Check the config files.' },
     args: { ...json, ...everywhere },
@@ -73,9 +102,6 @@ export const verbs: readonly Command[] = [
 
 /** What the contract promises and this version does not have yet: refused, never taken for a typing error. */
 export const later = {
-  verbs:
-    'logs check restart stop start pause resume deploy rollback history detach open webhook service completion'.split(
-      ' ',
-    ),
+  verbs: 'logs history detach open webhook service completion'.split(' '),
   options: 'listen inspect allow-host tls-cert tls-key insecure'.split(' '),
 };

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { asFailure, Failure } from '../../machines/failure.ts';
+import { noOptions } from './options.ts';
 import { run } from './run.ts';
 
 const execute = promisify(execFile);
@@ -31,15 +32,7 @@ export async function demo(): Promise<number> {
     await writeProgram(stage);
     await writeConfig(stage);
     process.stdout.write(instructions(stage));
-    return await run({
-      folder: stage.apps,
-      state: undefined,
-      debug: false,
-      json: false,
-      once: false,
-      watch: false,
-      apps: [],
-    });
+    return await run({ ...noOptions, folder: stage.apps });
   } finally {
     await rm(stage.root, { recursive: true, force: true });
     process.stdout.write(`\nThe demo has ended; ${stage.root} is gone.\n`);

@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import type { ArgDef } from 'citty';
 import { later, root, verbs, type Command } from './commands.ts';
 import { meant, Misuse } from './misuse.ts';
-import type { Options } from './options.ts';
+import { noOptions, type Options } from './options.ts';
 
 /** What a command line asks for. */
 export type Invocation =
@@ -31,19 +32,38 @@ export function readCommandLine(args: readonly string[]): Invocation {
   if (set.has('help')) return { kind: 'help', command };
   if (set.has('version')) return { kind: 'version' };
   refuseTwice(given);
-  const apps = words.slice(1);
-  const takesWords = Object.values(command.args).some(({ type }) => type === 'positional');
-  if (apps.length > 0 && !takesWords) throw surplus(apps[0] ?? '', command);
   const options: Options = {
-    folder: set.get('config') ?? '.',
+    folder: set.get('config') ?? noOptions.folder,
     state: set.get('state'),
     debug: set.has('debug'),
     json: set.has('json'),
     once: set.has('once'),
     watch: set.has('watch'),
-    apps,
+    dryRun: set.has('dry-run'),
+    all: set.has('all'),
+    follow: set.has('follow'),
+    deploy: set.has('deploy'),
+    lines: set.has('lines') ? Number(set.get('lines')) : undefined,
+    user: set.has('user'),
+    for: set.get('for'),
+    ...placed(words.slice(1), command),
   };
   return { kind: 'run', command, options };
+}
+
+/** The words after the verb, each where the verb wants it. Who misses one says so itself: it may know what there is. */
+function placed(words: readonly string[], command: Command): Pick<Options, 'apps' | 'revision' | 'shell'> {
+  const places = Object.keys(command.args).filter((name) => command.args[name]?.type === 'positional');
+  const takesAll = places.includes('app…');
+  const over = takesAll ? undefined : words[places.length];
+  if (over !== undefined) throw surplus(over, command);
+  const at = (place: string): string | undefined => words[places.indexOf(place)];
+  const app = at('app');
+  return {
+    apps: takesAll ? words : app === undefined ? [] : [app],
+    revision: at('revision'),
+    shell: at('shell'),
+  };
 }
 
 /** The options of all verbs together: which of them fit is known only once the verb is. */
@@ -66,11 +86,30 @@ function checkOption(token: OptionToken, args: readonly string[], command: Comma
     if (value !== undefined) throw new Misuse(`${rawName} takes no value`, `Write ${rawName} alone.`);
     return;
   }
-  if (value === undefined || value === '') throw new Misuse(`${rawName} needs a folder`, `Write ${rawName} DIR.`);
+  const { what, example, fits } = valueOf(definition);
+  const right = `Write ${rawName} ${example}.`;
+  if (value === undefined || value === '') throw new Misuse(`${rawName} needs ${what}`, right);
   if (!inlineValue && value.startsWith('-')) {
-    const hint = `Write --${name}=${value} if that is its name.`;
-    throw new Misuse(`${rawName} needs a folder, but ${value} follows`, hint);
+    const hint = example === 'DIR' ? `Write --${name}=${value} if that is its name.` : right;
+    throw new Misuse(`${rawName} needs ${what}, but ${value} follows`, hint);
   }
+  if (!fits(value)) throw new Misuse(`${rawName} needs ${what}, not ${value}`, right);
+}
+
+interface Value {
+  readonly what: string;
+  readonly example: string;
+  fits(value: string): boolean;
+}
+
+/** What an option wants to be followed by. */
+function valueOf(definition: ArgDef): Value {
+  if ('options' in definition && definition.options !== undefined) {
+    const { options } = definition;
+    return { what: options.join(' or '), example: options[0] ?? '', fits: (value) => options.includes(value) };
+  }
+  if (definition.valueHint !== 'N') return { what: 'a folder', example: 'DIR', fits: () => true };
+  return { what: 'a number', example: 'N', fits: (value) => /^\d{1,9}$/.test(value) };
 }
 
 function refuseTwice(given: readonly OptionToken[]): void {

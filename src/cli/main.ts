@@ -1,4 +1,5 @@
-import { asFailure, oneLine } from '../../machines/failure.ts';
+import { asFailure } from '../../machines/failure.ts';
+import { complaint } from './complaint.ts';
 import { readCommandLine, type Invocation } from './front.ts';
 import { Misuse } from './misuse.ts';
 
@@ -58,8 +59,7 @@ function mindOutput(invocation: Invocation): void {
 
 function complain(error: unknown, debug: boolean): number {
   const misuse = error instanceof Misuse;
-  const { message, hint } = misuse ? error : asFailure(error);
-  process.stderr.write(`huddle: ${oneLine(message)}\n${hint === '' ? '' : `  ${oneLine(hint)}\n`}`);
+  process.stderr.write(complaint(misuse ? error : asFailure(error)));
   if (debug && error instanceof Error && !misuse) process.stderr.write(`${stackOf(error)}\n`);
   return misuse ? wrongUsage : failed;
 }

@@ -1,4 +1,4 @@
-/** What a command is called with, checked and complete. */
+/** What a command is called with, checked and complete; what it does not take has the value of `noOptions`. */
 export interface Options {
   /** DIR as the user named it. */
   readonly folder: string;
@@ -8,6 +8,35 @@ export interface Options {
   readonly json: boolean;
   readonly once: boolean;
   readonly watch: boolean;
-  /** The words after the verb. */
+  readonly dryRun: boolean;
+  readonly all: boolean;
+  readonly follow: boolean;
+  readonly deploy: boolean;
+  readonly lines: number | undefined;
+  readonly user: boolean;
+  readonly for: string | undefined;
+  /** The words after the verb, each where the verb wants it. */
   readonly apps: readonly string[];
+  readonly revision: string | undefined;
+  readonly shell: string | undefined;
 }
+
+/** A command line without any. */
+export const noOptions: Options = {
+  folder: '.',
+  state: undefined,
+  debug: false,
+  json: false,
+  once: false,
+  watch: false,
+  dryRun: false,
+  all: false,
+  follow: false,
+  deploy: false,
+  lines: undefined,
+  user: false,
+  for: undefined,
+  apps: [],
+  revision: undefined,
+  shell: undefined,
+};

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Failure } from '../../machines/failure.ts';
+import { Failure, failureCodes, type FailureParts } from '../../machines/failure.ts';
 import { shellWord } from './shell-word.ts';
 import type { AppStatus } from './status.ts';
 
@@ -17,6 +17,41 @@ export interface ControlClient {
   apps(): Promise<readonly AppStatus[]>;
   /** Hands on events, in their order, until the signal aborts or Huddle ends the stream; resolves then. */
   events(onEvent: (event: ControlEvent) => void, signal: AbortSignal): Promise<void>;
+  /**
+   * Has an app do something, and waits until that is done, however long it takes. Rejects with the failure that it
+   * ended in, or `not-running` where Huddle ended before.
+   */
+  act(name: string, action: Action, body?: ActionBody): Promise<Acted>;
+  /** Asks Huddle to leave and its programs to run on; resolves with their names when it has agreed. */
+  detach(): Promise<readonly string[]>;
+}
+
+/** What an operator may have an app do, with the words for doing it. */
+const actions = {
+  check: 'checking',
+  restart: 'restarting',
+  stop: 'stopping',
+  start: 'starting',
+  pause: 'pausing',
+  resume: 'resuming',
+  deploy: 'deploying',
+  rollback: 'rolling back',
+} as const;
+
+export type Action = keyof typeof actions;
+
+export interface ActionBody {
+  /** Of `check`: only say what would be deployed. */
+  readonly dryRun?: boolean;
+  /** Of `deploy`; without it the newest. */
+  readonly revision?: string;
+}
+
+/** What came of an action. */
+export interface Acted {
+  readonly app: AppStatus;
+  /** One line for people. */
+  readonly outcome: string;
 }
 
 /** Huddle answers from memory; who is silent for this long hangs. Milliseconds. */
@@ -33,7 +68,7 @@ const silence = 45_000;
 export function controlClient(socketPath: string, folder: string): ControlClient {
   const ask = async (path: string, timeout: number, signal?: AbortSignal): Promise<IncomingMessage> => {
     try {
-      const response = await open(socketPath, path, timeout, signal);
+      const response = await open(socketPath, path, { timeout, ...(signal && { signal }) });
       if (response.statusCode === 200) return response;
       throw answeredWith(await textOf(response), path, response.statusCode);
     } catch (error) {
@@ -46,6 +81,17 @@ export function controlClient(socketPath: string, folder: string): ControlClient
       return JSON.parse(await textOf(response));
     } catch (error) {
       throw unreachable(error, folder);
+    }
+  };
+  /** Huddle may take its time: no timeout. */
+  const post = async (path: string, body: object, doing: Doing): Promise<unknown> => {
+    try {
+      const response = await open(socketPath, path, { body: JSON.stringify(body) });
+      const answer = JSON.parse(await textOf(response)) as object;
+      if (response.statusCode === 200) return answer;
+      throw failedWith(answer, doing);
+    } catch (error) {
+      throw brokeOff(error) ? endedBefore(doing, folder, error) : unreachable(error, folder);
     }
   };
   return {
@@ -61,6 +107,15 @@ export function controlClient(socketPath: string, folder: string): ControlClient
         if (!signal.aborted && !brokeOff(error)) throw unreachable(error, folder);
       }
     },
+    async act(name, action, body = {}) {
+      const path = `/api/apps/${encodeURIComponent(name)}/${action}`;
+      const doing = { doing: actions[action], subject: name };
+      return (await post(path, body, doing)) as Acted;
+    },
+    async detach() {
+      const { apps } = (await post('/api/detach', {}, { doing: 'leaving', subject: folder })) as { apps: string[] };
+      return apps;
+    },
   };
 }
 
@@ -70,11 +125,20 @@ export function controlClient(socketPath: string, folder: string): ControlClient
  */
 const { request } = process.getBuiltinModule('node:http');
 
-function open(socketPath: string, path: string, timeout: number, signal?: AbortSignal): Promise<IncomingMessage> {
+interface Sending {
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+  /** JSON. With one it is a POST. */
+  readonly body?: string;
+}
+
+function open(socketPath: string, path: string, { body, ...options }: Sending): Promise<IncomingMessage> {
+  const method = body === undefined ? 'GET' : 'POST';
+  const headers = body === undefined ? {} : { 'content-type': 'application/json' };
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, path, agent: false, timeout, ...(signal && { signal }) });
+    const sent = request({ socketPath, path, method, headers, agent: false, ...options });
     sent.once('timeout', () => sent.destroy(silent));
-    sent.once('response', resolve).once('error', reject).end();
+    sent.once('response', resolve).once('error', reject).end(body);
   });
 }
 
@@ -106,6 +170,21 @@ function answeredWith(body: string, path: string, status = 0): Failure {
   const { error } = JSON.parse(body) as { error?: { message: string; hint: string } };
   const { message: reason = `the answer was ${status}`, hint = '' } = error ?? {};
   return new Failure('internal', { doing: 'asking the running Huddle for', subject: path, reason, hint });
+}
+
+type Doing = Pick<FailureParts, 'doing' | 'subject'>;
+
+/** What Huddle says of an action that it refused, or that failed; HTTP's own codes (`not-found`) are no failure's. */
+function failedWith(answer: object, doing: Doing): Failure {
+  const { error } = answer as { error?: { code: string; message: string; hint: string } };
+  const { code, message: reason = 'the answer makes no sense', hint = '' } = error ?? {};
+  return new Failure(failureCodes.find((known) => known === code) ?? 'internal', { ...doing, reason, hint });
+}
+
+function endedBefore(doing: Doing, folder: string, cause: unknown): Failure {
+  const reason = 'Huddle ended before that was done';
+  const hint = `What a Huddle that was killed leaves runs on, and the next one takes it over: huddle -c ${shellWord(folder)}`;
+  return new Failure('not-running', { ...doing, reason, hint, cause });
 }
 
 /** An open stream that ends with Huddle, in whatever manner. */

@@ -65,7 +65,7 @@ export async function askToEnd(input: TreeInput, desk: Desk, trees: Trees, signa
 }
 
 /** A stop command that cannot be run (its folder has gone) counts as none: the signal is sent. */
-function stopCommand(input: Parameters<typeof stopCommandOf>[0], desk: Desk): ReturnType<typeof stopCommandOf> {
+export function stopCommand(input: Parameters<typeof stopCommandOf>[0], desk: Desk): ReturnType<typeof stopCommandOf> {
   try {
     return stopCommandOf(input);
   } catch (thrown) {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { AppConfig } from '../../machines/config.ts';
+import type { AppConfig, Application } from '../../machines/config.ts';
 import { programPart } from '../../machines/policy.ts';
 import type { ProgramRecord } from '../ledger/app-ledger.ts';
 import { endByForce, endMarked } from '../process/end.ts';
 import { isAlive } from '../process/identity.ts';
-import { endGently } from '../process/stop.ts';
+import { endGently, type StopCommand } from '../process/stop.ts';
 import { treeOf } from '../process/tree.ts';
 import type { Desk } from './desk.ts';
 
@@ -26,7 +26,7 @@ export async function settleRemains(desk: Desk, config: AppConfig, signal: Abort
     if (mark !== spared?.mark && mark !== record?.mark) await endMarked(mark, patience);
   }
   if (record !== null && spared === null) {
-    await endProgram(record, desk, config, patience);
+    await endProgram(record, desk, { ...config.application, command: null }, patience);
     desk.ledger.rememberProgram(null);
   }
   desk.isSettled = true;
@@ -47,16 +47,17 @@ export function fingerprint(config: AppConfig): string {
     .slice(0, 16);
 }
 
-async function endProgram(
-  record: ProgramRecord,
-  desk: Desk,
-  { application }: AppConfig,
-  abort: AbortSignal,
-): Promise<void> {
+/** How a program that an earlier Huddle has started is to end. */
+interface Ending extends Pick<Application, 'stopSignal' | 'stopTimeout'> {
+  readonly command: StopCommand | null;
+}
+
+/** Ends such a program, all of its tree: as it was asked to, and by force when its time is up. */
+export async function endProgram(record: ProgramRecord, desk: Desk, ending: Ending, abort: AbortSignal): Promise<void> {
   const tree = treeOf(record, desk.paths.appLog);
-  const patience = AbortSignal.any([abort, AbortSignal.timeout(application.stopTimeout * 1000)]);
+  const patience = AbortSignal.any([abort, AbortSignal.timeout(ending.stopTimeout * 1000)]);
   try {
-    await endGently(tree, { signal: application.stopSignal, command: null, warn: desk.warnOf }, patience);
+    await endGently(tree, { signal: ending.stopSignal, command: ending.command, warn: desk.warnOf }, patience);
   } catch {
     await endByForce(tree, abort);
   }

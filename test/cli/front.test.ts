@@ -3,17 +3,7 @@ import { tmpdir } from 'node:os';
 import { suite, test } from 'node:test';
 import { readCommandLine } from '../../src/cli/front.ts';
 import { Misuse } from '../../src/cli/misuse.ts';
-import type { Options } from '../../src/cli/options.ts';
-
-const none: Options = {
-  folder: '.',
-  state: undefined,
-  debug: false,
-  json: false,
-  once: false,
-  watch: false,
-  apps: [],
-};
+import { noOptions, type Options } from '../../src/cli/options.ts';
 
 suite('The command line', () => {
   const right: readonly (readonly [line: string, verb: string, options: Partial<Options>])[] = [
@@ -34,13 +24,19 @@ suite('The command line', () => {
     ['-c /srv schema', 'schema', { folder: '/srv' }],
     ['-c /srv init', 'init', { folder: '/srv' }],
     ['demo', 'demo', {}],
+    ['check shop blog --dry-run', 'check', { apps: ['shop', 'blog'], dryRun: true }],
+    ['--all stop', 'stop', { all: true }],
+    ['stop', 'stop', {}],
+    ['deploy shop v2 --json', 'deploy', { apps: ['shop'], revision: 'v2', json: true }],
+    ['deploy shop', 'deploy', { apps: ['shop'] }],
+    ['rollback shop', 'rollback', { apps: ['shop'] }],
   ];
   for (const [line, verb, options] of right) {
     test(`takes 'huddle ${line}'`, () => {
       const invocation = readCommandLine(words(line));
       assert.ok(invocation.kind === 'run');
       assert.equal(invocation.command.meta.name, verb);
-      assert.deepEqual(invocation.options, { ...none, ...options });
+      assert.deepEqual(invocation.options, { ...noOptions, ...options });
     });
   }
 
@@ -84,6 +80,11 @@ suite('The command line', () => {
     ['-c /a --config /b', '--config is given twice', 'Give it once.'],
     ['--json=yes status', '--json takes no value', 'Write --json alone.'],
     ['validate shop', 'unexpected argument shop of huddle validate', 'See huddle validate --help.'],
+    ['deploy shop v2 v3', 'unexpected argument v3 of huddle deploy', 'See huddle deploy --help.'],
+    ['rollback shop blog', 'unexpected argument blog of huddle rollback', 'See huddle rollback --help.'],
+    ['deploy shop --dry-run', 'unknown option --dry-run of huddle deploy', 'It belongs to huddle check.'],
+    ['stop --al', 'unknown option --al of huddle stop', 'Did you mean --all?'],
+    ['restrat shop', 'unknown command restrat', 'Did you mean restart?'],
     ['logs -f -n 5 shop', 'huddle logs is not supported yet', 'This version of Huddle does not have it.'],
     ['completion bash', 'huddle completion is not supported yet', 'This version of Huddle does not have it.'],
     ['--listen 8080', '--listen is not supported yet', 'This version of Huddle does not have it.'],

@@ -1,0 +1,33 @@
+import { asFailure, oneLine, type Failure } from '../../machines/failure.ts';
+import { complaint } from './complaint.ts';
+
+/** How something ended for one app. */
+export type Result =
+  | { readonly name: string; readonly ok: true; readonly outcome: string }
+  | { readonly name: string; readonly ok: false; readonly failure: Failure };
+
+/** What becomes of the work for an app; never rejects. */
+export async function resultOf(name: string, work: Promise<{ readonly outcome: string }>): Promise<Result> {
+  try {
+    const { outcome } = await work;
+    return { name, ok: true, outcome };
+  } catch (error) {
+    return { name, ok: false, failure: asFailure(error) };
+  }
+}
+
+/** A line for people: on stdout, or on stderr where it failed. */
+export function tell(result: Result): void {
+  if (result.ok) process.stdout.write(`${oneLine(result.name)}: ${oneLine(result.outcome)}\n`);
+  else process.stderr.write(complaint(result.failure));
+}
+
+/** What `--json` prints of all of them. */
+export function inJson(results: readonly Result[]): string {
+  const apps = results.map((result) => {
+    if (result.ok) return result;
+    const { code, reason, hint } = result.failure;
+    return { name: result.name, ok: false, error: { code, message: reason, hint } };
+  });
+  return `${JSON.stringify({ apps })}\n`;
+}

@@ -1,0 +1,71 @@
+import { homedir } from 'node:os';
+import type { AppConfig } from '../machines/config.ts';
+import { asFailure, type Failure } from '../machines/failure.ts';
+import { configFiles, readFromDisk } from './config/file.ts';
+import { appName } from './config/name.ts';
+import { type Desk, type Office, openDesk } from './effects/desk.ts';
+import { stopCommand } from './effects/program.ts';
+import { endProgram } from './effects/remains.ts';
+import { turns } from './effects/turns.ts';
+import type { ProgramRecord } from './ledger/app-ledger.ts';
+import { takeLock } from './ledger/lock.ts';
+import { statePaths } from './ledger/paths.ts';
+import { endMarked } from './process/end.ts';
+import { folderMark } from './process/mark.ts';
+
+export interface StoppedApp {
+  readonly name: string;
+  /** Why it may still run, or start with the next Huddle; null: it is stopped. */
+  readonly failure: Failure | null;
+}
+
+/**
+ * Stops all apps of a folder on which no Huddle runs: what a Huddle that was killed, or has left, let run on; and lets
+ * the next Huddle know that they are stopped. Fails with `path-occupied` where a Huddle runs after all.
+ */
+export async function stopFolder(
+  { folder, state }: { readonly folder: string; readonly state: string | undefined },
+  warn: Office['warn'],
+): Promise<readonly StoppedApp[]> {
+  const paths = statePaths(folder, state);
+  const lock = takeLock(paths);
+  try {
+    const office: Office = { paths, remains: [], warn, network: turns(1), local: turns(1) };
+    const files = await configFiles(paths.folder);
+    const stopped = await Promise.all(
+      files.map((file) => stopOne(file, openDesk(appName(file), office), paths.folder)),
+    );
+    // What is left is of apps whose file is gone.
+    await endMarked(`${folderMark(paths.folder)}:`);
+    return stopped;
+  } finally {
+    lock.release();
+  }
+}
+
+async function stopOne(file: string, desk: Desk, folder: string): Promise<StoppedApp> {
+  const { name, ledger } = desk;
+  try {
+    if (ledger.program !== null) await stopProgram(ledger.program, desk, await configIn(file, folder));
+    await desk.sweep();
+    ledger.rememberProgram(null);
+    return { name, failure: await ledger.remember({ stopped: true }) };
+  } catch (thrown) {
+    return { name, failure: asFailure(thrown) };
+  }
+}
+
+async function stopProgram(record: ProgramRecord, desk: Desk, config: AppConfig | null): Promise<void> {
+  const { mark, revision } = record;
+  const command = config === null ? null : stopCommand({ name: desk.name, config, revision, mark, log: null }, desk);
+  const { signal } = new AbortController();
+  await endProgram(record, desk, { ...(config?.application ?? usual), command }, signal);
+}
+
+/** What a broken file says nothing of: the defaults of `src/config/keys.ts`. */
+const usual = { stopSignal: 'SIGTERM', stopTimeout: 10 } as const;
+
+async function configIn(file: string, folder: string): Promise<AppConfig | null> {
+  const reading = await readFromDisk(`${folder}/${file}`, file, { folder, home: homedir() });
+  return reading?.config ?? null;
+}
