@@ -10,6 +10,7 @@ export const failureCodes = [
   'path-occupied',
   'timeout',
   'disk-full',
+  'limit-reached',
   'command-not-found',
   'directory-missing',
   'user-unknown',

@@ -1,10 +1,10 @@
-import { basename } from 'node:path';
 import type { Failure } from '../../machines/failure.ts';
 import type { Facts, HistoryEntry } from '../../machines/facts.ts';
 import { faultPoint } from '../fault.ts';
+import { attemptsAt } from './attempts.ts';
 import { makeDurable, replaceFile } from './durable.ts';
-import { appendHistory, readHistory } from './history.ts';
-import { mustStand, refused } from './paths.ts';
+import { openHistory } from './history.ts';
+import { mustStand } from './paths.ts';
 import type { AppPaths } from './paths.ts';
 import { readProgram, writeProgram } from './program-file.ts';
 import type { ProgramRecord } from './program-file.ts';
@@ -13,15 +13,17 @@ import { readState, stateText } from './state-file.ts';
 export type { ProgramRecord } from './program-file.ts';
 
 /**
- * What one app must know after a crash, on disk and in memory. A disk that refuses never stops an app: the facts are
- * kept in memory, the operator is told once, and every later write tries again (and says once that it went well).
+ * What one app must know after a crash, on disk and in memory. A disk that refuses never stops an app: what could not be
+ * written is kept in memory, the operator is told once, and it is tried again until it goes well, which is told too.
  */
 export interface AppLedger {
   readonly facts: Facts;
   readonly program: ProgramRecord | null;
+  /** What keeps it off the disk; null: nothing does. */
+  readonly trouble: Failure | null;
   /**
-   * Takes new facts: `facts` shows them at once. Resolves to null when they are on disk, or to the failure (`disk-full`,
-   * `internal`) that keeps them in memory only: an intent must not be acted upon then, an outcome may be. Never rejects.
+   * Takes new facts: `facts` shows them at once. Resolves to null when they are on disk, or to the failure (`disk-full`
+   * and the like) that keeps them in memory only: an intent must not be acted upon then, an outcome may be. Never rejects.
    */
   remember(patch: Partial<Facts>): Promise<Failure | null>;
   /** Whether the working copy may have been changed without having reached the disk. */
@@ -32,6 +34,8 @@ export interface AppLedger {
   rememberProgram(record: ProgramRecord | null): Failure | null;
   /** Adds to the history. Resolves as `remember` does. */
   append(entry: HistoryEntry): Promise<Failure | null>;
+  /** Writes all facts anew: to learn whether they could be, or because their folder is another. Resolves as `remember`. */
+  rewrite(): Promise<Failure | null>;
   /** The newest entries, newest first. Rejects with a `Failure` where the file cannot be read. */
   history(limit: number): Promise<readonly HistoryEntry[]>;
   /** Resolves when nothing is being written any more. */
@@ -55,17 +59,16 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
   let facts = unsynced === null || unsynced === bootId ? state.facts : afterPowerCut(state.facts);
   let program = readProgram(paths.program, warn);
   let written = stateText(state);
-  let appended: Promise<Failure | null> = Promise.resolve(null);
-  const stateOutcome = outcomes(paths.state, warn);
-  const programOutcome = outcomes(paths.program, warn);
-  const historyOutcome = outcomes(paths.history, warn);
+  const history = openHistory(paths, warn);
+  const stateAttempts = attemptsAt(paths.state, { warn, again: () => void save() });
+  const programAttempts = attemptsAt(paths.program, { warn, again: () => void saveProgram() });
 
   /** What is in the file outlasts a power cut, too: only then may it become the old one that is kept. */
   let isDurable = true;
 
   const settle = oneAtATime(async () => {
     const text = written;
-    const outcome = await attempt(makeDurable(paths.state), stateOutcome);
+    const outcome = await stateAttempts.of(makeDurable(paths.state));
     faultPoint('ledger.state.durable');
     if (text === written) isDurable = outcome === null;
     return outcome;
@@ -81,12 +84,22 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
         replaceFile(paths.state, text, isDurable ? paths.oldState : undefined);
         faultPoint('ledger.state.after');
       } catch (error) {
-        return Promise.resolve(stateOutcome(error));
+        return Promise.resolve(stateAttempts.settle(error));
       }
       written = text;
       isDurable = false;
     }
-    return isDurable ? Promise.resolve(null) : settle();
+    return isDurable ? Promise.resolve(stateAttempts.settle(null)) : settle();
+  }
+
+  function saveProgram(): Failure | null {
+    try {
+      if (program !== null) mustStand(paths);
+      writeProgram(paths.program, program);
+      return programAttempts.settle(null);
+    } catch (error) {
+      return programAttempts.settle(error);
+    }
   }
 
   return {
@@ -108,31 +121,22 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
       unsynced = null;
       return save();
     },
+    get trouble() {
+      return stateAttempts.failure ?? history.trouble ?? programAttempts.failure;
+    },
     rememberProgram(record) {
       program = record;
-      try {
-        if (record !== null) mustStand(paths);
-        writeProgram(paths.program, record);
-        return programOutcome(null);
-      } catch (error) {
-        return programOutcome(error);
-      }
+      return saveProgram();
     },
-    append(entry) {
-      const add = async () => {
-        mustStand(paths);
-        await appendHistory(paths.history, entry);
-      };
-      appended = appended.then(() => attempt(add(), historyOutcome));
-      return appended;
+    rewrite() {
+      written = '';
+      saveProgram();
+      return save();
     },
-    async history(limit) {
-      return readHistory(paths.history, limit).catch((error: unknown) => {
-        throw refused(error, 'reading', paths.history);
-      });
-    },
+    append: (entry) => history.append(entry),
+    history: (limit) => history.read(limit),
     async flush() {
-      await Promise.all([save(), appended]);
+      await Promise.all([save(), history.flush()]);
     },
   };
 }
@@ -140,34 +144,6 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
 /** A tree that had not reached the disk is one that was being pulled: it has to be made whole before anything runs. */
 function afterPowerCut(facts: Facts): Facts {
   return { ...facts, pulling: facts.pulling ?? facts.current };
-}
-
-/** What came of a write: null, or what was thrown, as a failure. */
-type Outcome = (thrown: unknown) => Failure | null;
-
-async function attempt(write: Promise<void>, outcome: Outcome): Promise<Failure | null> {
-  try {
-    await write;
-    return outcome(null);
-  } catch (error) {
-    return outcome(error);
-  }
-}
-
-/** Warns when writing a file begins to fail and when it goes well again, not every time in between. */
-function outcomes(path: string, warn: (text: string) => void): Outcome {
-  let failing = false;
-  return (thrown) => {
-    if (thrown === null) {
-      if (failing) warn(`${basename(path)} is written again`);
-      failing = false;
-      return null;
-    }
-    const failure = refused(thrown, 'writing', path);
-    if (!failing) warn(`${failure.message}; Huddle goes on with what it has in memory. ${failure.hint}`.trimEnd());
-    failing = true;
-    return failure;
-  };
 }
 
 /**

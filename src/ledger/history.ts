@@ -2,9 +2,11 @@ import { open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { HistoryEntry } from '../../machines/facts.ts';
+import type { Failure } from '../../machines/failure.ts';
 import { faultPoint } from '../fault.ts';
+import { attemptsAt } from './attempts.ts';
 import { makeDurable, makeFolder, replaceFile } from './durable.ts';
-import { errorCode } from './paths.ts';
+import { type AppPaths, errorCode, mustStand, refused } from './paths.ts';
 import { revisionSchema } from './state-file.ts';
 
 /** When the file has this many lines, the older half is dropped. */
@@ -21,24 +23,66 @@ const entryEntries: { [Key in keyof HistoryEntry]: v.GenericSchema<unknown, Hist
 };
 const entrySchema = v.object(entryEntries);
 
-/**
- * The newest `limit` entries, newest first. A line that is no entry (cut short when the power went) is passed over. A
- * file that is not there is an empty one; rejects with the system's error where it cannot be read.
- */
-export async function readHistory(path: string, limit: number): Promise<readonly HistoryEntry[]> {
-  const entries: HistoryEntry[] = [];
-  for (const line of (await linesOf(path)).toReversed()) {
-    if (entries.length >= limit) break;
-    const entry = parseEntry(line);
-    if (entry) entries.push(entry);
+/** The past of an app, in its file; what the disk refuses waits in memory until it can be added. */
+export interface History {
+  readonly trouble: Failure | null;
+  /** Resolves to null once the entry is on disk, or to what keeps it in memory. Never rejects. */
+  append(entry: HistoryEntry): Promise<Failure | null>;
+  /**
+   * The newest `limit` entries, newest first. A line that is no entry (cut short when the power went) is passed over. A
+   * file that is not there is an empty one. Rejects with a `Failure` where it cannot be read.
+   */
+  read(limit: number): Promise<readonly HistoryEntry[]>;
+  /** Resolves when nothing is being written any more. */
+  flush(): Promise<unknown>;
+}
+
+export function openHistory(paths: AppPaths, warn: (text: string) => void): History {
+  const path = paths.history;
+  const attempts = attemptsAt(path, { warn, again: () => void drain() });
+  let waiting: readonly HistoryEntry[] = [];
+  let last: Promise<Failure | null> = Promise.resolve(null);
+
+  async function addAll(): Promise<void> {
+    for (let [next] = waiting; next !== undefined; [next] = waiting) {
+      mustStand(paths);
+      await appendHistory(path, next);
+      waiting = waiting.slice(1);
+    }
+    await trim(path);
   }
-  return entries;
+  function drain(): Promise<Failure | null> {
+    last = last.then(() => attempts.of(addAll()));
+    return last;
+  }
+  return {
+    get trouble() {
+      return attempts.failure;
+    },
+    append(entry) {
+      waiting = [...waiting, entry].slice(-mostLines);
+      return drain();
+    },
+    async read(limit) {
+      const written = await readHistory(path).catch((error: unknown) => {
+        throw refused(error, 'reading', path);
+      });
+      return [...written, ...waiting].toReversed().slice(0, limit);
+    },
+    flush: () => last,
+  };
+}
+
+/** Oldest first. */
+async function readHistory(path: string): Promise<readonly HistoryEntry[]> {
+  return (await linesOf(path)).map(parseEntry).filter((entry) => entry !== null);
 }
 
 /** Adds an entry, and resolves once it is on disk. One call at a time. Rejects with the system's error. */
-export async function appendHistory(path: string, entry: HistoryEntry): Promise<void> {
+async function appendHistory(path: string, entry: HistoryEntry): Promise<void> {
   await makeFolder(dirname(path));
   const file = await open(path, 'a+', 0o600);
+  const { size } = await file.stat();
   try {
     // After a line that was cut short the new one must not become a part of it.
     faultPoint('ledger.history.before');
@@ -46,10 +90,13 @@ export async function appendHistory(path: string, entry: HistoryEntry): Promise<
     await file.writeFile(`${heal}${JSON.stringify(entry)}\n`);
     await file.sync();
     faultPoint('ledger.history.after');
+  } catch (error) {
+    // It is tried again; half a line for each time would only take the last of the room.
+    await file.truncate(size);
+    throw error;
   } finally {
     await file.close();
   }
-  await trim(path);
 }
 
 async function endsInLine(file: { stat(): Promise<{ size: number }>; read: ReadAt }): Promise<boolean> {

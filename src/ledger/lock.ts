@@ -25,7 +25,7 @@ export interface Lock {
 /**
  * Takes the lock of a folder, and prepares the state folder: private (0700), and with the socket's folder and the empty one.
  * Fails with `path-occupied` when another Huddle holds it, naming its pid; with `command-not-found` where there is no
- * `flock`; with `disk-full` or `internal` where the state folder cannot be written.
+ * `flock`; with `disk-full`, `permission-denied` and the like where the state folder cannot be written.
  *
  * The lock belongs to the open file description (flock(2)). Node cannot take one, so a short-lived `flock` takes it on
  * our descriptor, which it inherits. Every other child gets no copy, as Node opens files with O_CLOEXEC: programs that

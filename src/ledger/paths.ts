@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import { Failure } from '../../machines/failure.ts';
+import { basename, join, resolve } from 'node:path';
+import { Failure, type FailureCode } from '../../machines/failure.ts';
 
 /** Where everything of one Huddle lies on disk. All paths are absolute. */
 export interface StatePaths {
@@ -19,8 +19,8 @@ export interface StatePaths {
 
 /** Where the files of one app lie. */
 export interface AppPaths {
-  /** The folder that the state folder is in: nothing is made while it is away. */
-  readonly base: string;
+  /** The state folder: nothing is made while it is away. */
+  readonly root: string;
   readonly directory: string;
   readonly state: string;
   /** The last good `state.json`. */
@@ -66,11 +66,11 @@ function notAFolder(folder: string, reason: string, cause?: unknown): Failure {
 }
 
 /**
- * Throws the system's error where the folder that holds the state has gone (moved, unmounted, removed): to make it anew
- * would split the state in two, and stand in the way of its return.
+ * Throws the system's error where the state folder has gone (moved, unmounted, removed): who makes it anew has to take its
+ * lock as well, and must not stand in the way of its return.
  */
-export function mustStand({ base }: AppPaths): void {
-  statSync(base);
+export function mustStand({ root }: AppPaths): void {
+  statSync(root);
 }
 
 function appPaths(root: string, name: string): AppPaths {
@@ -81,7 +81,7 @@ function appPaths(root: string, name: string): AppPaths {
   const directory = join(root, 'apps', name);
   const logs = join(directory, 'logs');
   return {
-    base: dirname(root),
+    root,
     directory,
     state: join(directory, 'state.json'),
     oldState: join(directory, 'state.json.old'),
@@ -126,11 +126,11 @@ export function refusal(thrown: unknown): string {
   return reasons[code] ?? (thrown instanceof Error ? thrown.message : String(thrown));
 }
 
-/** A file operation that the operating system refused, as a failure that says what to do: `disk-full` or `internal`. */
+/** What the operating system refused, as a failure that says what to do; `internal` where no other code fits. */
 export function refused(thrown: unknown, doing: string, subject: string): Failure {
   if (thrown instanceof Failure) return thrown;
   const code = errorCode(thrown);
-  return new Failure(diskFull.has(code) ? 'disk-full' : 'internal', {
+  return new Failure(failureCodes[code] ?? 'internal', {
     doing,
     subject,
     reason: refusal(thrown),
@@ -145,14 +145,29 @@ export function errorCode(thrown: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
-const diskFull: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+const failureCodes: Readonly<Record<string, FailureCode>> = {
+  EACCES: 'permission-denied',
+  EAGAIN: 'limit-reached',
+  EDQUOT: 'disk-full',
+  EMFILE: 'limit-reached',
+  ENFILE: 'limit-reached',
+  ENOENT: 'directory-missing',
+  ENOMEM: 'limit-reached',
+  ENOSPC: 'disk-full',
+  EPERM: 'permission-denied',
+  EROFS: 'permission-denied',
+};
 
 const reasons: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
+  EAGAIN: 'the system starts no more processes',
   EDQUOT: 'the disk quota is used up',
   EIO: 'the disk reports an error',
   EISDIR: 'it is a folder',
+  EMFILE: 'Huddle has no file descriptors left',
+  ENFILE: 'the system has no file descriptors left',
   ENOENT: 'no such file or folder',
+  ENOMEM: 'the system has no memory left',
   ENOSPC: 'no space left on the disk',
   ENOTDIR: 'a part of the path is not a folder',
   EPERM: 'not permitted',
@@ -161,8 +176,12 @@ const reasons: Readonly<Record<string, string>> = {
 
 const hints: Readonly<Record<string, string>> = {
   EACCES: 'Run Huddle as the user who owns it, or name a folder that it may write with --state DIR.',
+  EAGAIN: 'Raise the limit on processes (ulimit -u, TasksMax=), or end some; Huddle tries again by itself.',
   EDQUOT: 'Free some space; Huddle tries again by itself.',
   EIO: 'See dmesg; the disk may be failing.',
+  EMFILE: 'Raise the limit on open files (ulimit -n, LimitNOFILE=); Huddle tries again by itself.',
+  ENFILE: 'Raise fs.file-max, or end what holds so many files open; Huddle tries again by itself.',
+  ENOMEM: 'Free some memory; Huddle tries again by itself.',
   ENOSPC: 'Free some space; Huddle tries again by itself.',
   EPERM: 'Run Huddle as the user who owns it, or name a folder that it may write with --state DIR.',
   EROFS: 'Name a folder that Huddle may write with --state DIR.',

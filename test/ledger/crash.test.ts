@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -15,6 +15,7 @@ suite('A Huddle that is killed while it writes', () => {
   test('leaves a state.json that can be read and is never older than what it was told is on disk', async (t) => {
     const folder = scratch(t);
     const paths = statePaths(folder).app('shop');
+    mkdirSync(paths.root);
     const said = join(folder, 'said');
     for (let kill = 0; kill < kills; kill += 1) {
       const output = openSync(said, 'w');

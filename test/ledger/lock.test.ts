@@ -80,7 +80,7 @@ suite('The lock of a folder', () => {
     const folder = mounted(t, 'ro');
     if (folder === null) return;
     assert.throws(() => takeLock(statePaths(folder)), {
-      code: 'internal',
+      code: 'permission-denied',
       reason: 'the file system is read-only',
       hint: /--state/,
     });
@@ -91,7 +91,7 @@ suite('The lock of a folder', () => {
     chmodSync(folder, 0o555);
     asNobody(() =>
       assert.throws(() => takeLock(statePaths(folder)), {
-        code: 'internal',
+        code: 'permission-denied',
         reason: 'permission denied',
         hint: /--state/,
       }),
