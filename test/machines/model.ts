@@ -1,12 +1,5 @@
 import assert from 'node:assert/strict';
-import {
-  type AnyActorRef,
-  type AnyStateMachine,
-  createActor,
-  createEmptyActor,
-  fromCallback,
-  type SnapshotFrom,
-} from 'xstate';
+import type { AnyActorRef, SnapshotFrom } from 'xstate';
 import { appMachine } from '../../machines/app.ts';
 import type { AppConfig } from '../../machines/config.ts';
 import { Failure } from '../../machines/failure.ts';
@@ -14,11 +7,11 @@ import { processMachine } from '../../machines/process.ts';
 import { programMachine } from '../../machines/program.ts';
 import { type Facts, noFacts, type Revision } from '../../machines/facts.ts';
 import { beginning, broken, type Chronicle, chronicle, type Look } from './invariants.ts';
+import { inert, type Outcome, player } from './player.ts';
 
 // An app, its program and its process, put together without any actor that runs: one pure logic for `xstate/graph`.
 // Timers fire in any order, slots answer in any way, processes die whenever they like.
 
-const inert = fromCallback(() => {});
 const slots = { open: inert, ask: inert, fetch: inert, test: inert, pull: inert, script: inert, close: inert };
 const machines = {
   app: appMachine.provide({ actors: { program: inert, ...slots } as never }),
@@ -75,38 +68,11 @@ const trouble = new Failure('internal', { doing: 'playing', subject: 'a part', r
 const day = 24 * 3600 * 1000;
 let now = 0;
 
-/** What xstate gives a machine to act upon; sends are caught, nothing runs. */
-function makeScope(part: Part) {
-  const parent = createEmptyActor();
-  const self = createActor(inert, { parent, id: part });
-  const sent: { to: string; event: { type: string } }[] = [];
-  const begun: { id: string; input: unknown }[] = [];
-  const told: string[] = [];
-  let current: unknown = null;
-  Object.assign(self, { getSnapshot: () => current });
-  const scope = {
-    self,
-    id: part,
-    sessionId: part,
-    logger: () => {},
-    defer: () => {},
-    system: self.system,
-    stopChild: () => {},
-    emit: () => {},
-    actionExecutor: (action: { type: string; params: unknown }) => {
-      const { type, params } = action;
-      if (type === 'xstate.sendTo') {
-        const { to, event } = params as { to: AnyActorRef; event: { type: string } };
-        assert.equal(typeof to, 'object', `${part} sends ${event.type} to an actor that is not there`);
-        sent.push({ to: to === (parent as unknown) ? 'parent' : to.id, event });
-      }
-      if (type === 'xstate.spawnChild') begun.push(params as { id: string; input: unknown });
-    },
-  };
-  return { scope, sent, begun, told, hold: (snapshot: unknown) => (current = snapshot) };
-}
-
-const scopes = { app: makeScope('app'), program: makeScope('program'), process: makeScope('process') };
+const players = {
+  app: player<Parts['app']>('app', machines.app),
+  program: player<Parts['program']>('program', machines.program),
+  process: player<NonNullable<Parts['process']>>('process', machines.process),
+};
 
 /** The inputs of the slots that are at work, by their actors. */
 const inputs = new WeakMap<AnyActorRef, Record<string, unknown>>();
@@ -132,8 +98,7 @@ class Play {
   }
 
   begin(part: Part, input: unknown): void {
-    const machine = machines[part] as unknown as AnyStateMachine;
-    this.take(part, machine.getInitialSnapshot(scopes[part].scope as never, input));
+    this.take(part, players[part].begin(input));
   }
 
   deliver(): void {
@@ -145,21 +110,16 @@ class Play {
   private receive(part: Part, event: { type: string }): void {
     const snapshot = this.parts[part];
     if (snapshot === null || snapshot.status !== 'active') return;
-    const machine = machines[part] as unknown as AnyStateMachine;
-    const { scope, hold } = scopes[part];
-    hold(snapshot);
     now = this.ground.isLater ? day : 0;
-    this.take(part, machine.transition(snapshot as never, event, scope as never));
+    this.take(part, players[part].receive(snapshot as never, event));
   }
 
   /** Keeps what a machine came to, and posts what it sent. */
-  private take(part: Part, snapshot: { status: string; error?: unknown; children: object; output?: unknown }): void {
-    const { sent, begun } = scopes[part];
-    const [messages, children] = [sent.splice(0), begun.splice(0)];
+  private take(part: Part, { snapshot, sent, begun }: Outcome<Parts[Part]>): void {
+    if (snapshot === null) return;
     Object.assign(this.parts, { [part]: snapshot });
-    if (snapshot.status === 'error') throw snapshot.error;
-    for (const { id, input } of children) this.open(part, id, snapshot.children as never, input);
-    for (const { to, event } of messages) {
+    for (const { id, input } of begun) this.open(part, id, snapshot.children as never, input);
+    for (const { to, event } of sent) {
       const receiver = to === 'parent' ? owners[part] : to;
       if (receiver === 'app' || receiver === 'program' || receiver === 'process')
         this.post.push({ to: receiver, event });
