@@ -25,15 +25,17 @@ const control = folders('control observe');
 
 const parts: readonly Part[] = [
   { files: ['machines/'], may: [] },
+  // Everything in which one operating system differs from another.
+  { files: ['src/platform/'], may: ['machines/failure.ts'] },
   // Where a test may have Huddle killed.
   { files: ['src/fault.ts'], may: [] },
-  { files: ['src/ledger/'], may: [...facts, 'src/fault.ts'] },
+  { files: ['src/ledger/'], may: [...facts, 'src/platform/', 'src/fault.ts'] },
   { files: ['src/config/'], may: [...facts, 'src/ledger/paths.ts'] },
-  { files: ['src/logs/'], may: [...facts, 'src/ledger/paths.ts'] },
-  { files: ['src/process/'], may: [...facts, 'src/ledger/paths.ts', 'src/fault.ts'] },
-  { files: ['src/git/'], may: [...facts, 'src/ledger/paths.ts', 'src/fault.ts'] },
+  { files: ['src/logs/'], may: [...facts, 'src/platform/', 'src/ledger/paths.ts'] },
+  { files: ['src/process/'], may: [...facts, 'src/platform/', 'src/ledger/paths.ts', 'src/fault.ts'] },
+  { files: ['src/git/'], may: [...facts, 'src/platform/', 'src/ledger/paths.ts', 'src/fault.ts'] },
   { files: ['src/health/'], may: [...facts, 'src/ledger/paths.ts', 'src/process/command.ts', 'src/process/get.ts'] },
-  { files: ['src/control/'], may: facts, types: ['machines/'] },
+  { files: ['src/control/'], may: [...facts, 'src/platform/'], types: ['machines/'] },
   { files: ['src/observe/'], may: facts, types: ['machines/'] },
   // What the slots of the machines do, put together from the adapters: wire.ts fills the slots with it.
   { files: ['src/effects/'], may: [...facts, ...folders('git process health logs ledger')] },

@@ -1,22 +1,10 @@
 import { closeSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
-import { errorCode } from '../ledger/paths.ts';
-import { markVariable } from './mark.ts';
+import { errorCode } from './error-code.ts';
+import { type MarkedEntry, markVariable, type ProcessEntry, type Table } from './platform.ts';
 
 // The one place that knows Linux's /proc. Reads are synchronous, into one buffer that is used again: a look at 150
 // processes takes a millisecond or two, and the answer to a crash waits for it.
-
-/** One process, as `/proc/PID/stat` tells it. */
-export interface ProcessEntry {
-  readonly pid: number;
-  readonly parent: number;
-  readonly session: number;
-  /** Clock ticks between the boot and its start: with the pid, the only name of a process that is never used twice. */
-  readonly startTime: number;
-  readonly isZombie: boolean;
-  readonly isKernelThread: boolean;
-}
 
 let buffer = Buffer.allocUnsafe(64 * 1024);
 
@@ -53,10 +41,14 @@ function unlessGone<T>(look: () => T): T | null {
   }
 }
 
+interface ProcEntry extends ProcessEntry {
+  readonly isKernelThread: boolean;
+}
+
 const kernelThread = 0x00200000; // PF_KTHREAD in include/linux/sched.h
 
 /** One process by its pid; null when there is none. Zombies are told too. */
-export function readEntry(pid: number): ProcessEntry | null {
+export function readEntry(pid: number): ProcEntry | null {
   const stat = slurp(`/proc/${pid}/stat`);
   if (stat === null || stat.length === 0) return null;
   // proc_pid_stat(5). The command's name, in parentheses, may itself hold anything: count from the last one.
@@ -83,31 +75,17 @@ interface Birth {
 
 const births = new Map<number, Birth>();
 
-/** A process, and to whom it says that it belongs. */
-export interface MarkedEntry extends ProcessEntry {
-  /** '' when it carries none. */
-  readonly mark: string;
-}
-
-/** One look at all processes. It is no snapshot: while it is taken some end, and some begin unseen. */
-export interface Table {
-  /** All that do or could do something: neither zombies nor the kernel's own threads. */
-  readonly alive: readonly MarkedEntry[];
-  /** Who was found to have ended. */
-  readonly ended: ReadonlySet<number>;
-  /** How many have no environment, as everyone has for an instant who becomes another program. */
-  readonly blank: number;
-}
-
 /**
- * Looks at every process that is not known to be older than `since`. To learn that an old one is still the same takes a
- * quarter of the time of reading it, and on most hosts nearly all are old.
+ * Looks at every process that is not known to be older than `since`, from the pid `lowest` on. To learn that an old one is
+ * still the same takes a quarter of the time of reading it, and on most hosts nearly all are old.
  */
-export function readTable(since = 0): Table {
+export function readTable(since: number, lowest: number): Table {
   const alive: MarkedEntry[] = [];
   const ended = new Set<number>();
   let blank = 0;
-  const pids = readdirSync('/proc').map(Number).filter(Number.isInteger);
+  const pids = readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid >= lowest);
   // The youngest first: they are the likeliest to be gone in a moment.
   for (const pid of pids.toReversed()) {
     const folder = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.ino ?? 0;
@@ -124,19 +102,8 @@ export function readTable(since = 0): Table {
     if (mark === null) blank++;
     alive.push({ ...entry, mark: mark ?? '' });
   }
-  if (births.size > 2 * pids.length) births.clear();
+  if (lowest === 0 && births.size > 2 * pids.length) births.clear();
   return { alive, ended, blank };
-}
-
-let coming: Promise<Table> | null = null;
-
-/** The table as of this turn's end; all who ask in one turn share it, as when a hundred programs are stopped at once. */
-export function readTableSoon(): Promise<Table> {
-  coming ??= setImmediate().then(() => {
-    coming = null;
-    return readTable();
-  });
-  return coming;
 }
 
 const self = process.getuid?.() ?? 0;

@@ -1,7 +1,7 @@
 import type { ProcessReport } from '../../machines/slots.ts';
 import { faultPoint } from '../fault.ts';
+import { here } from '../platform/here.ts';
 import { isAlive } from './identity.ts';
-import { readTable } from './proc.ts';
 import type { RunningProgram } from './program.ts';
 import { type Root, treeOf } from './tree.ts';
 
@@ -9,8 +9,6 @@ import { type Root, treeOf } from './tree.ts';
 
 /** How often it is looked whether adopted processes are there; milliseconds. */
 const lookEvery = 250;
-/** Every so many looks a process is looked at whole: by then its pid may have become somebody else's. */
-const wholeLookEvery = 4;
 
 /**
  * Follows a program that is running already. Reports as `startProgram` does; how it will end nobody can tell, so that
@@ -42,7 +40,7 @@ export function adoptProgram(
 
 /** The marks that begin like this and that some process carries, each once. */
 export function marksOf(prefix: string): string[] {
-  return [...new Set(readTable(0).alive.map(({ mark }) => mark))].filter((mark) => mark.startsWith(prefix));
+  return [...new Set(here.readTable(0, 0).alive.map(({ mark }) => mark))].filter((mark) => mark.startsWith(prefix));
 }
 
 interface Watched {
@@ -70,7 +68,7 @@ function whenGone(root: Root, gone: () => void): () => void {
 function look(): void {
   looks += 1;
   for (const one of watched) {
-    if (looks % wholeLookEvery === 0 ? isAlive(one.root) : exists(one.root.pid)) continue;
+    if (looks % here.wholeLookEvery === 0 ? isAlive(one.root) : exists(one.root.pid)) continue;
     watched.delete(one);
     one.gone();
   }

@@ -1,29 +1,29 @@
-import { readFileSync } from 'node:fs';
-import { type ProcessEntry, readEntry } from './proc.ts';
+import { here } from '../platform/here.ts';
+import type { ProcessEntry } from '../platform/platform.ts';
 
 /** One process for all time: pids are used again, and the kernel's start times begin anew with each boot. */
 export interface Identity {
   readonly pid: number;
-  /** Clock ticks between the boot and its start. */
+  /** In a unit of the platform's own: see `ProcessEntry`. */
   readonly startTime: number;
   /** The kernel's id of the boot that it was started in. */
   readonly bootId: string;
 }
 
 /** The id of the running kernel's boot. */
-export const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+export const bootId = here.bootId();
 
 /** Who has this pid now; null when nobody does, or only a zombie. */
 export function identify(pid: number): Identity | null {
-  const entry = readEntry(pid);
+  const entry = here.readEntry(pid);
   return entry === null || entry.isZombie ? null : identityOf(entry);
 }
 
 /** A child that Node has not been told the end of yet, so that its pid is its own, dead or alive. */
 export function identifyChild(pid: number): Identity {
-  const entry = readEntry(pid);
-  if (entry === null) throw new Error(`process ${pid} has been reaped by somebody else`);
-  return identityOf(entry);
+  const startTime = here.startOfChild(pid);
+  if (startTime === null) throw new Error(`process ${pid} has been reaped by somebody else`);
+  return { pid, startTime, bootId };
 }
 
 /** The identity of a process out of the table. */
@@ -33,7 +33,9 @@ export function identityOf(entry: ProcessEntry): Identity {
 
 /** Whether this very process still runs; zombies do not. */
 export function isAlive(identity: Identity): boolean {
-  return identity.bootId === bootId && identify(identity.pid)?.startTime === identity.startTime;
+  if (!here.isSameBoot(identity.bootId)) return false;
+  const found = identify(identity.pid);
+  return found !== null && here.isSameStart(identity.startTime, found.startTime);
 }
 
 /**

@@ -1,10 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-/**
- * The environment variable that every program, test, script and git child of Huddle carries, so that whatever descends
- * from it is found again by a Huddle that knows nothing of it.
- */
-export const markVariable = 'HUDDLE_MARK';
+export { markVariable } from '../platform/platform.ts';
 
 /** A short hash of a real (symlink-free) DIR: tells the processes of two Huddles apart. */
 export function folderMark(realDir: string): string {

@@ -3,7 +3,7 @@ import { faultPoint } from '../fault.ts';
 import { type CommandInput, inWords, nameOf, runCommand } from './command.ts';
 import { gone, pauseBefore } from './end.ts';
 import { type Identity, isAlive, sendSignal } from './identity.ts';
-import { readTableSoon } from './proc.ts';
+import { readTableSoon } from './table.ts';
 import { Doubt, membersOf, type Tree } from './tree.ts';
 
 /** How a program is asked to end. */

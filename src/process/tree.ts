@@ -1,6 +1,7 @@
+import { here } from '../platform/here.ts';
+import type { MarkedEntry, Table } from '../platform/platform.ts';
 import { cgroupMembers, cgroupOf } from './cgroup.ts';
 import { type Identity, identityOf, isAlive } from './identity.ts';
-import { holdsForWriting, type MarkedEntry, readEntry, readTable, type Table } from './proc.ts';
 
 /** What a tree is known by; the ledger keeps this much of it. */
 export interface Root extends Identity {
@@ -51,7 +52,7 @@ export function membersOf(tree: Tree, table?: Table): Identity[] {
 function belongs({ pid, startTime, session, mark }: MarkedEntry, { root, isVouchedFor, known, log }: Tree): boolean {
   if (known.get(pid) === startTime || (isVouchedFor && session === root.pid)) return true;
   // A mark says to whom a process belongs, whatever it holds open: another release, a script's daemon.
-  return mark === '' ? log !== null && holdsForWriting(pid, log) : mark === root.mark;
+  return mark === '' ? log !== null && here.holdsForWriting(pid, log) : mark === root.mark;
 }
 
 /** Every process whose mark begins like this, and what descends from them. */
@@ -80,7 +81,7 @@ export class Doubt {
 function untilBelieved(find: (table: Table) => Identity[], since: number): Identity[] {
   const doubt = new Doubt();
   for (;;) {
-    const table = readTable(since);
+    const table = here.readTable(since, 0);
     const members = find(table);
     if (members.length > 0 || doubt.isSettledBy(table)) return members;
   }
@@ -102,6 +103,6 @@ function withDescendants(table: readonly MarkedEntry[], isMember: (entry: Marked
 /** Huddle and what it runs under, up to init: a Huddle that a program of another one started must not end itself. */
 function ownLine(): ReadonlySet<number> {
   const line = new Set<number>();
-  for (let pid = process.pid; pid > 0; pid = readEntry(pid)?.parent ?? 0) line.add(pid);
+  for (let pid = process.pid; pid > 0; pid = here.readEntry(pid)?.parent ?? 0) line.add(pid);
   return line;
 }

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { suite, test, type TestContext } from 'node:test';
 import { endByForce, endMarked } from '../../src/process/end.ts';
 import { bootId, identify, isAlive, sendSignal } from '../../src/process/identity.ts';
-import { readEntry } from '../../src/process/proc.ts';
+import { readEntry } from '../../src/platform/proc.ts';
 import { appPrefix, markVariable, newMark } from '../../src/process/mark.ts';
 import { endGently, type StopRequest } from '../../src/process/stop.ts';
 import { membersOf, treeOf } from '../../src/process/tree.ts';
@@ -197,10 +197,10 @@ suite('A look at the processes', () => {
   test('fails, rather than finding none, when Huddle has no file descriptors left', () => {
     const module = `
       import { openSync } from 'node:fs';
-      import { readTable } from '${import.meta.resolve('../../src/process/proc.ts')}';
-      readTable();
+      import { readTable } from '${import.meta.resolve('../../src/platform/proc.ts')}';
+      readTable(0, 0);
       try { for (;;) openSync('/dev/null'); } catch {}
-      try { readTable(); } catch ({ code }) { process.exitCode = code === 'EMFILE' ? 0 : 1; process.exit(); }
+      try { readTable(0, 0); } catch ({ code }) { process.exitCode = code === 'EMFILE' ? 0 : 1; process.exit(); }
       process.exit(2);`;
     const argv = ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, module];
     assert.equal(spawnSync('/bin/sh', argv).status, 0);

@@ -1,0 +1,118 @@
+/** One process, as the system's table of processes tells it. */
+export interface ProcessEntry {
+  readonly pid: number;
+  readonly parent: number;
+  /** The pid of the process with which its session (macOS: its group) began; on Windows there are none, it is 0. */
+  readonly session: number;
+  /**
+   * When it began, in a unit of the platform's own; with the pid, the only name of a process that is never used twice.
+   * Linux: clock ticks since boot. macOS: seconds, Windows: milliseconds since the epoch.
+   */
+  readonly startTime: number;
+  readonly isZombie: boolean;
+}
+
+/** A process, and to whom it says that it belongs. */
+export interface MarkedEntry extends ProcessEntry {
+  /** '' when it carries none that can be read. */
+  readonly mark: string;
+}
+
+/** One look at all processes. It is no snapshot: while it is taken some end, and some begin unseen. */
+export interface Table {
+  /** All that do or could do something: neither zombies nor the kernel's own threads. */
+  readonly alive: readonly MarkedEntry[];
+  /** Who was found to have ended. */
+  readonly ended: ReadonlySet<number>;
+  /** How many have no environment, as everyone has for an instant who becomes another program. */
+  readonly blank: number;
+}
+
+/** An argv, and how Node has to hand it to the system. */
+export interface Launch {
+  readonly argv: readonly string[];
+  /** The arguments are quoted already, as Windows wants one command line. */
+  readonly isVerbatim: boolean;
+}
+
+/** A lock that ends with its process, however that ends. */
+export interface Hold {
+  /** Of the file at the lock's path, in which the holder writes its pid. */
+  readonly descriptor: number;
+  release(): void;
+}
+
+/** How a tree is ended where no signal reaches a whole one. */
+export interface TreeEnding {
+  /** Kills a process and all that descends from it. Resolves when that was tried; whoever waits sees what is left. */
+  killTree(pid: number): Promise<void>;
+  /** The pids of those whose parent was this process, which has ended itself. Rejects when that cannot be told. */
+  orphansOf(root: { readonly pid: number; readonly startTime: number }): Promise<readonly number[]>;
+}
+
+/** Everything in which one operating system differs from another; `src/platform/here.ts` has the one that we are on. */
+export interface Platform {
+  // Commands
+
+  /** A line for the shell, as an argv. */
+  shell(line: string): Launch;
+  /** An argv whose program was found in `file`. Throws `not-supported` where the system cannot be given that safely. */
+  launch(argv: readonly string[], file: string): Launch;
+  /** Whether the name of a program says where it is, so that it is not looked for in PATH. */
+  isPath(program: string): boolean;
+  /** The file names by which a program may be found, in their order. */
+  fileNames(program: string): readonly string[];
+  /** Where programs are looked for without a PATH. */
+  readonly usualPath: string;
+  /** Where git is when it is not in PATH; null where it always is. */
+  readonly usualGit: string | null;
+  /** One environment out of several; the last one wins. */
+  environment(...layers: readonly Readonly<Record<string, string>>[]): Record<string, string>;
+  /** Whether programs can be run as another user. */
+  readonly hasUsers: boolean;
+  /**
+   * Whether a test, a script or a probe begins a session of its own; else it ends with Huddle. (Programs always do: they
+   * outlive Huddle.)
+   */
+  readonly detachesCommands: boolean;
+
+  // Files
+
+  /** Takes the lock at a path; null when another process has it. Throws the system's error, or a `Failure`. */
+  hold(path: string): Hold | null;
+  /** Whether a file's mode says who may look into it. */
+  readonly hasModes: boolean;
+  /** The address of the control socket for a state folder; null: a file in it. */
+  controlPipe(root: string): string | null;
+  /** Gives a file another name, at which there may be one already. Throws the system's error. */
+  rename(from: string, to: string): void;
+  /** Resolves when the names in a folder outlast a power cut. Rejects with the system's error. */
+  syncFolder(folder: string): Promise<void>;
+
+  // Processes
+
+  /** The id of the boot that we are in. Throws when the system does not tell. */
+  bootId(): string;
+  /** Whether a start time that was written down in one boot can mean a process of another one. */
+  isSameBoot(bootId: string): boolean;
+  /** One process by its pid; null when there is none. Zombies are told too. */
+  readEntry(pid: number): ProcessEntry | null;
+  /** When a child began that was started just now and has not been reaped; null when it has been all the same. */
+  startOfChild(pid: number): number | null;
+  /** Whether two start times of one pid, the first written down, the second read, are the same process's. */
+  isSameStart(written: number, read: number): boolean;
+  /** Looks at every process, at least at those that are not older than `since` and whose pid is not below `lowest`. */
+  readTable(since: number, lowest: number): Table;
+  /** Whether a process could write to this file; false where that cannot be asked. */
+  holdsForWriting(pid: number, path: string): boolean;
+  /** null: by signals, to everyone that the table shows. */
+  readonly treeEnding: TreeEnding | null;
+  /** Every so many looks whether an adopted process is there, it is looked at whole: its pid may be somebody else's. */
+  readonly wholeLookEvery: number;
+}
+
+/**
+ * The environment variable that every program, test, script and git child of Huddle carries, so that whatever descends
+ * from it is found again by a Huddle that knows nothing of it.
+ */
+export const markVariable = 'HUDDLE_MARK';

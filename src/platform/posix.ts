@@ -1,0 +1,28 @@
+import { renameSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { Platform } from './platform.ts';
+
+/** What Linux and macOS have in common. */
+export const posix = {
+  shell: (line) => ({ argv: ['/bin/sh', '-c', line], isVerbatim: false }),
+  launch: (argv) => ({ argv, isVerbatim: false }),
+  isPath: (program) => program.includes('/'),
+  fileNames: (program) => [program],
+  usualPath: '/bin:/usr/bin', // What execvp takes.
+  usualGit: null,
+  environment: (...layers) => Object.assign({}, ...layers) as Record<string, string>,
+  detachesCommands: true,
+  hasModes: true,
+  controlPipe: () => null,
+  rename: renameSync,
+  async syncFolder(folder) {
+    const handle = await open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+  isSameStart: (written, read) => written === read,
+  treeEnding: null,
+} satisfies Partial<Platform>;
