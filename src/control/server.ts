@@ -41,8 +41,12 @@ export async function serveControl(
   };
 }
 
+/** Names of Windows: they are gone with the process that listened, and only one can at a time. */
+const pipes = '\\\\.\\pipe\\';
+
 /** What is left of a Huddle that was killed says ECONNREFUSED to a client and EADDRINUSE to `listen`. */
 async function removeStale(path: string): Promise<void> {
+  if (path.startsWith(pipes)) return;
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   const alive = found.isSocket() && (await answers(path));

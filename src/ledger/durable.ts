@@ -1,7 +1,8 @@
-import { copyFileSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { faultPoint } from '../fault.ts';
+import { here } from '../platform/here.ts';
 import { errorCode } from './paths.ts';
 
 /**
@@ -17,7 +18,7 @@ export function replaceFile(path: string, text: string, old?: string): void {
   faultPoint('ledger.file.fresh');
   if (old !== undefined) keepOld(path, old);
   faultPoint('ledger.file.kept');
-  renameSync(fresh, path);
+  here.rename(fresh, path);
 }
 
 /** Resolves when a file and its name outlast a power cut. Rejects with the system's error. */
@@ -28,8 +29,8 @@ export async function makeDurable(path: string): Promise<void> {
   } finally {
     await file.close();
   }
-  await syncFolder(dirname(path));
-  await syncFolder(dirname(dirname(path)));
+  await here.syncFolder(dirname(path));
+  await here.syncFolder(dirname(dirname(path)));
 }
 
 function keepOld(path: string, old: string): void {
@@ -42,22 +43,12 @@ function keepOld(path: string, old: string): void {
     // A file system without hard links (FAT, some network mounts).
     copyFileSync(path, kept);
   }
-  renameSync(kept, old);
+  here.rename(kept, old);
 }
 
 /** Makes a folder (0700) and those above it, and sees to it that they outlast a power cut. */
 export async function makeFolder(folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true, mode: 0o700 });
   if (first === undefined) return;
-  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
-}
-
-/** A new name in a folder is only safe once the folder itself is on disk. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  for (let made = folder; made.length >= first.length; made = dirname(made)) await here.syncFolder(dirname(made));
 }

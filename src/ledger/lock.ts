@@ -1,11 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
-  closeSync,
   existsSync,
   ftruncateSync,
   mkdirSync,
-  openSync,
   readFileSync,
   readdirSync,
   statSync,
@@ -14,6 +11,8 @@ import {
 import { dirname } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 import { faultPoint } from '../fault.ts';
+import { here } from '../platform/here.ts';
+import type { Hold } from '../platform/platform.ts';
 import { errorCode, refused } from './paths.ts';
 import type { StatePaths } from './paths.ts';
 
@@ -27,21 +26,19 @@ export interface Lock {
  * Fails with `path-occupied` when another Huddle holds it, naming its pid; with `command-not-found` where there is no
  * `flock`; with `disk-full`, `permission-denied` and the like where the state folder cannot be written.
  *
- * The lock belongs to the open file description (flock(2)). Node cannot take one, so a short-lived `flock` takes it on
- * our descriptor, which it inherits. Every other child gets no copy, as Node opens files with O_CLOEXEC: programs that
- * outlive Huddle do not keep the lock. The file is never removed; to unlink it would let two starters through.
+ * No child gets a copy of it: programs that outlive Huddle do not keep the lock. The file is never removed; to unlink it
+ * would let two starters through.
  */
 export function takeLock(paths: StatePaths): Lock {
   faultPoint('lock.before');
   prepareRoot(paths);
-  const descriptor = openLock(paths.lock);
+  const hold = holdOf(paths);
   try {
-    if (!flock(descriptor)) throw held(paths);
-    ftruncateSync(descriptor, 0);
-    writeSync(descriptor, `${process.pid}\n`, 0);
+    ftruncateSync(hold.descriptor, 0);
+    writeSync(hold.descriptor, `${process.pid}\n`, 0);
     faultPoint('lock.after');
   } catch (error) {
-    closeSync(descriptor);
+    hold.release();
     throw refused(error, 'locking', paths.folder);
   }
   let released = false;
@@ -49,34 +46,21 @@ export function takeLock(paths: StatePaths): Lock {
     release() {
       if (released) return;
       released = true;
-      ftruncateSync(descriptor, 0);
-      closeSync(descriptor);
+      ftruncateSync(hold.descriptor, 0);
+      hold.release();
     },
   };
 }
 
-function openLock(path: string): number {
+function holdOf(paths: StatePaths): Hold {
+  let hold: Hold | null;
   try {
-    return openSync(path, 'a+', 0o600);
+    hold = here.hold(paths.lock);
   } catch (error) {
-    throw refused(error, 'opening', path);
+    throw refused(error, 'opening', paths.lock);
   }
-}
-
-/** Whether the lock is ours now; false when somebody else holds it. */
-function flock(descriptor: number): boolean {
-  const run = spawnSync('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'pipe', descriptor], encoding: 'utf8' });
-  if (run.status === 0) return true;
-  if (run.status === 1 && run.stderr === '') return false;
-  if (errorCode(run.error) === 'ENOENT') {
-    throw new Failure('command-not-found', {
-      doing: 'locking with',
-      subject: 'flock',
-      reason: 'no such command',
-      hint: 'Install util-linux, which it is a part of; it makes sure that a folder has one Huddle only.',
-    });
-  }
-  throw run.error ?? new Error(`flock: ${run.stderr.trim() || (run.signal ?? `exit code ${run.status}`)}`);
+  if (hold === null) throw held(paths);
+  return hold;
 }
 
 function held(paths: StatePaths): Failure {
@@ -116,7 +100,8 @@ function prepareRoot(paths: StatePaths): void {
   try {
     makePrivate(paths.root, paths.lock);
     const socketFolder = dirname(paths.socket);
-    if (socketFolder !== paths.root) makePrivate(socketFolder, paths.socket);
+    const isApart = here.controlPipe(paths.root) === null && socketFolder !== paths.root;
+    if (isApart) makePrivate(socketFolder, paths.socket);
     mkdirSync(paths.empty, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw refused(error, 'preparing', paths.root);
@@ -129,6 +114,7 @@ function prepareRoot(paths: StatePaths): void {
  */
 function makePrivate(folder: string, sign: string): void {
   makeFolder(folder);
+  if (!here.hasModes) return;
   const { uid, mode } = statSync(folder);
   const self = process.geteuid?.();
   if (self !== undefined && uid !== self) {

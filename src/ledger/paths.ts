@@ -2,6 +2,10 @@ import { createHash } from 'node:crypto';
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { Failure, type FailureCode } from '../../machines/failure.ts';
+import { errorCode } from '../platform/error-code.ts';
+import { here } from '../platform/here.ts';
+
+export { errorCode } from '../platform/error-code.ts';
 
 /** Where everything of one Huddle lies on disk. All paths are absolute. */
 export interface StatePaths {
@@ -10,7 +14,7 @@ export interface StatePaths {
   /** `DIR/.huddle`, or where `--state` says. Only its owner may look inside (0700). */
   readonly root: string;
   readonly lock: string;
-  /** The control socket; see `socketPath`. */
+  /** The control socket, see `socketPath`; on Windows a named pipe. */
   readonly socket: string;
   /** A folder in which there is never anything: where git is sent to look for hooks and templates. */
   readonly empty: string;
@@ -44,7 +48,7 @@ export function statePaths(folder: string, state?: string): StatePaths {
     folder: real,
     root,
     lock: join(root, 'lock'),
-    socket: socketPath(root),
+    socket: here.controlPipe(root) ?? socketPath(root),
     empty: join(root, 'empty'),
     app: (name) => appPaths(root, name),
   };
@@ -52,7 +56,7 @@ export function statePaths(folder: string, state?: string): StatePaths {
 
 function realFolder(folder: string): string {
   try {
-    const real = realpathSync(folder);
+    const real = realpathSync.native(folder);
     if (statSync(real).isDirectory()) return real;
   } catch (error) {
     throw notAFolder(folder, refusal(error), error);
@@ -93,9 +97,6 @@ function appPaths(root: string, name: string): AppPaths {
   };
 }
 
-/** From this length on the kernel refuses the path of a socket (EINVAL): `sun_path` of unix(7), with its final NUL. */
-const socketLimit = 108;
-
 /**
  * `huddle.sock` in the root or, where that path is too long for a socket, `/tmp/huddle-UID/HASH.sock`: UID owns the
  * root (so that an administrator's client finds the Huddle of another user), HASH is that of the root's path. Not
@@ -104,7 +105,7 @@ const socketLimit = 108;
  */
 function socketPath(root: string): string {
   const near = join(root, 'huddle.sock');
-  if (Buffer.byteLength(near) < socketLimit) return near;
+  if (Buffer.byteLength(near) < here.socketLimit) return near;
   const owner = statSync(root, { throwIfNoEntry: false })?.uid ?? process.geteuid?.() ?? 0;
   const folder = `/tmp/huddle-${owner}`;
   const found = lstatSync(folder, { throwIfNoEntry: false });
@@ -113,7 +114,7 @@ function socketPath(root: string): string {
       doing: 'choosing the control socket in',
       subject: folder,
       reason: `it is not a folder of user ${owner} alone`,
-      hint: `Remove it, or make the path shorter than ${socketLimit} bytes with --state DIR: ${near}`,
+      hint: `Remove it, or make the path shorter than ${here.socketLimit} bytes with --state DIR: ${near}`,
     });
   }
   const hash = createHash('sha256').update(root).digest('hex').slice(0, 24);
@@ -137,12 +138,6 @@ export function refused(thrown: unknown, doing: string, subject: string): Failur
     hint: hints[code] ?? '',
     cause: thrown,
   });
-}
-
-/** `ENOENT` and its like; empty where it is no error of the operating system. */
-export function errorCode(thrown: unknown): string {
-  const code: unknown = thrown instanceof Error && 'code' in thrown ? thrown.code : '';
-  return typeof code === 'string' ? code : '';
 }
 
 const failureCodes: Readonly<Record<string, FailureCode>> = {

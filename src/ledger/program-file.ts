@@ -1,17 +1,18 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { Revision } from '../../machines/facts.ts';
 import { faultPoint } from '../fault.ts';
+import { here } from '../platform/here.ts';
 import { errorCode } from './paths.ts';
 import { inWords, revisionSchema } from './state-file.ts';
 
 /** The process of an app's program, so that the next Huddle can take it over. */
 export interface ProgramRecord {
   readonly pid: number;
-  /** Field 22 of `/proc/PID/stat`: clock ticks since boot. With it a pid that was given away again is not mistaken. */
+  /** As `ProcessEntry` has it. With it a pid that was given away again is not mistaken. */
   readonly startTime: number;
-  /** `/proc/sys/kernel/random/boot_id`: the start time only means something within one boot. */
+  /** The boot that it was started in: on Linux the start time only means something within one. */
   readonly bootId: string;
   /** The value of `HUDDLE_MARK` that everything of this program carries. */
   readonly mark: string;
@@ -62,5 +63,5 @@ function replace(path: string, text: string): void {
   const fresh = `${path}.new`;
   writeFileSync(fresh, text, { mode: 0o600 });
   faultPoint('ledger.program.fresh');
-  renameSync(fresh, path);
+  here.rename(fresh, path);
 }

@@ -20,6 +20,7 @@ export const linux: Platform = {
     closeSync(descriptor);
     return null;
   },
+  socketLimit: 108, // `sun_path` of unix(7)
   bootId,
   isSameBoot: (id) => id === bootId(),
   readEntry,

@@ -21,6 +21,7 @@ export const mac: Platform = {
       throw thrown;
     }
   },
+  socketLimit: 104, // `sun_path` in sys/un.h
   bootId,
   isSameBoot: (id) => id === bootId(),
   readEntry: (pid) => entriesIn(ps('-p', String(pid)))[0] ?? null,

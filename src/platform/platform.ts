@@ -82,8 +82,10 @@ export interface Platform {
   hold(path: string): Hold | null;
   /** Whether a file's mode says who may look into it. */
   readonly hasModes: boolean;
-  /** The address of the control socket for a state folder; null: a file in it. */
+  /** The name of the pipe on which the Huddle of a state folder is spoken to; null: on a socket, which is a file. */
   controlPipe(root: string): string | null;
+  /** From this many bytes on, its final NUL included, the system refuses the path of a socket. */
+  readonly socketLimit: number;
   /** Gives a file another name, at which there may be one already. Throws the system's error. */
   rename(from: string, to: string): void;
   /** Resolves when the names in a folder outlast a power cut. Rejects with the system's error. */

@@ -24,7 +24,7 @@ export const windows: Platform = {
   hold(path) {
     const guard = openAlone(`${path}.held`);
     if (guard === null) return null;
-    const descriptor = openSync(path, 'a+');
+    const descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT);
     const release = () => {
       closeSync(descriptor);
       closeSync(guard);
@@ -36,6 +36,7 @@ export const windows: Platform = {
     const hash = createHash('sha256').update(root.toLowerCase()).digest('hex').slice(0, 24);
     return `\\\\.\\pipe\\huddle-${hash}`;
   },
+  socketLimit: 256, // A pipe's name; Huddle's have 40.
   rename,
   syncFolder: async () => {}, // NTFS keeps a journal of names, and lets nobody sync a folder.
 
