@@ -33,7 +33,7 @@ export const stopping = appSetup.createStateConfig({
     config: { actions: 'hold' },
     'program.stuck': [
       { guard: 'isLeavingForGood', target: 'leaving' },
-      { guard: 'isLeaving' },
+      { guard: 'isLeaving', actions: { type: 'noteFailed', params: ({ event }) => event.failure } },
       { target: 'running', actions: [{ type: 'noteFailed', params: ({ event }) => event.failure }, 'dropTarget'] },
     ],
   },

@@ -102,6 +102,7 @@ export const checking = appSetup.createStateConfig({
             target: '#app.idle',
             actions: [
               { type: 'tell', params: recoveredNews },
+              { type: 'noteAsked', params: outputOf },
               'noteWell',
               'noteContent',
               'dropWish',
@@ -111,7 +112,12 @@ export const checking = appSetup.createStateConfig({
           {
             guard: { type: 'isUnwanted', params: outputOf },
             target: '#app.idle',
-            actions: [{ type: 'tell', params: recoveredNews }, 'noteWell', { type: 'tell', params: stillRejectedNews }],
+            actions: [
+              { type: 'tell', params: recoveredNews },
+              { type: 'noteAsked', params: outputOf },
+              'noteWell',
+              { type: 'tell', params: stillRejectedNews },
+            ],
           },
           { target: 'fetching', actions: { type: 'noteAsked', params: outputOf } },
         ],

@@ -40,7 +40,10 @@ export const appNotes = appSlots.extend({
       const isIdle = facts.good === null && context.program.state === 'down';
       return { opened, isOpen: true, facts: isIdle ? { ...facts, current: null } : facts };
     }),
-    noteAsked: assign(({ context }, asked: Asked) => ({ asked, facts: { ...context.facts, branch: asked.branch } })),
+    noteAsked: assign(({ context: { facts } }, asked: Asked) => ({
+      asked,
+      facts: asked.branch === facts.branch ? facts : { ...facts, branch: asked.branch },
+    })),
     noteCandidate: assign(({ context }, revision: Revision) => ({
       attempt: beginAttempt(context, revision),
       wish: null,

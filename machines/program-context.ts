@@ -30,7 +30,7 @@ export interface ProgramContext {
   /** In a row: since it was last up for a whole crash window. */
   exits: number;
   restarts: number;
-  verdict: 'none' | 'accepted' | 'refused';
+  verdict: ProgramStatus['verdict'];
 }
 
 export type ProgramEvent = ProgramCommand | ProcessNotice | WatchdogReport;
@@ -42,8 +42,8 @@ export interface Moment {
 }
 
 export function statusOf(context: ProgramContext, state: ProgramState): ProgramStatus {
-  const { revision, pid, since, restarts, adopted, health, failure } = context;
-  return { state, revision, pid, since, restarts, adopted, health, failure };
+  const { revision, pid, since, restarts, adopted, health, verdict, failure } = context;
+  return { state, revision, pid, since, restarts, adopted, health, verdict, failure };
 }
 
 /** Exit 0 where the config does not want it up for ever. */

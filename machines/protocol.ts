@@ -19,6 +19,8 @@ export interface ProgramStatus {
   readonly restarts: number;
   readonly adopted: boolean;
   readonly health: Health;
+  /** On its last start, by its app or its operator. */
+  readonly verdict: 'none' | 'accepted' | 'refused';
   /** Why it is not up, where it is not. */
   readonly failure: Failure | null;
 }
@@ -31,6 +33,7 @@ export const noProgram: ProgramStatus = {
   restarts: 0,
   adopted: false,
   health: 'unknown',
+  verdict: 'none',
   failure: null,
 };
 

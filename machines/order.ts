@@ -1,0 +1,136 @@
+import { type AppContext, mayCheck } from './app-context.ts';
+import type { HistoryEntry, Revision } from './facts.ts';
+import { Failure } from './failure.ts';
+import type { AppCommand, AppState } from './protocol.ts';
+
+// What an operator asks an app to do, and when it is done: plain functions over what the app's machine shows. An order
+// ends when the app has come to rest again, and what came of it is read from where the app then is.
+
+/** What an operator may ask of an app. */
+export type Order = Extract<
+  AppCommand,
+  { type: 'check' | 'restart' | 'stop' | 'start' | 'pause' | 'resume' | 'deploy' | 'rollback' }
+>;
+
+/** An app at one moment. */
+export interface Look {
+  readonly state: AppState;
+  readonly context: AppContext;
+  /** It will do nothing more by itself before its next check, and nothing that it was asked for is still to come. */
+  readonly isResting: boolean;
+}
+
+/** What is known of an order that has been given. */
+export interface Given {
+  readonly order: Order;
+  /** The app before the order. */
+  readonly before: AppContext;
+  /** The deployments that have ended since. */
+  readonly entries: readonly HistoryEntry[];
+}
+
+export type Outcome =
+  | { readonly type: 'failed'; readonly failure: Failure }
+  | { readonly type: 'stopped' | 'started' | 'restarted' | 'paused' | 'resumed' }
+  /** There was nothing to do: the newest revision is in place. */
+  | { readonly type: 'in place'; readonly branch: string; readonly revision: Revision }
+  /** The remote is where it was when this revision was rejected; or its remote test has no verdict yet. */
+  | { readonly type: 'still rejected' | 'test pending'; readonly branch: string; readonly revision: Revision }
+  | { readonly type: 'deployed' | 'rolled back'; readonly revision: Revision; readonly entry: HistoryEntry };
+
+/** Why the app does not take this order as it is now; null where it does. */
+export function refusal({ type }: Order, { state, context }: Look): Failure | null {
+  const { name, facts, config } = context;
+  const refuse = (reason: string, hint: string) =>
+    new Failure('not-accepted', { doing: `taking the order to ${type}`, subject: name, reason, hint });
+  switch (type) {
+    case 'check':
+      if (state === 'stopped') return refuse('it is stopped', `Start it: huddle start ${name}`);
+      if (mayCheck(context)) return null;
+      return refuse(facts.paused ? 'it is paused' : 'it is pinned', `Let it go on: huddle resume ${name}`);
+    case 'rollback':
+      if (state === 'stopped') return refuse('it is stopped', `Start it first: huddle start ${name}`);
+      if (facts.previous !== null) return null;
+      return refuse('there is no good revision before the one in place', `See: huddle history ${name}`);
+    case 'restart':
+      if (config.application.start !== null) return null;
+      return refuse('it has no program', `Without application.start only its files are kept in sync.`);
+    default:
+      return null;
+  }
+}
+
+/** What this order makes of one that was given before it and is not done yet: whether that is off. */
+export function supersedes(later: Order, earlier: Order): boolean {
+  const isDeployment = ({ type }: Order) => type === 'deploy' || type === 'rollback';
+  if (later.type === 'stop') return !['stop', 'pause', 'resume'].includes(earlier.type);
+  if (earlier.type === 'stop') return later.type === 'start' || later.type === 'restart' || isDeployment(later);
+  return isDeployment(later) && isDeployment(earlier) && !isSameOrder(later, earlier);
+}
+
+function isSameOrder(one: Order, other: Order): boolean {
+  return (
+    one.type === other.type && (one.type !== 'deploy' || other.type !== 'deploy' || one.revision === other.revision)
+  );
+}
+
+/** What came of an order; null while it is being carried out. */
+export function outcome({ order, before, entries }: Given, look: Look): Outcome | null {
+  const { context, state, isResting } = look;
+  switch (order.type) {
+    case 'pause':
+      return { type: 'paused' };
+    case 'resume':
+      return { type: 'resumed' };
+    case 'stop':
+      if (state === 'stopped') return { type: 'stopped' };
+      return context.trouble !== null && context.trouble !== before.trouble ? failed(context) : null;
+    case 'start':
+    case 'restart':
+      return isResting ? ofStart(order, look) : null;
+    default:
+      return isResting ? ofDeployment({ order, before, entries }, look) : null;
+  }
+}
+
+/** What to send for an order: a program that was given up counts as one to be started. */
+export function commandFor(order: Order, { state, context: { program } }: Look): AppCommand {
+  const isGivenUp = program.state === 'given up' || program.state === 'backing off';
+  return order.type === 'start' && state === 'running' && isGivenUp ? { type: 'restart' } : order;
+}
+
+function ofStart({ type }: Order, { state, context }: Look): Outcome | null {
+  const { program, config } = context;
+  const isUp = program.state === 'up' || (program.state === 'down' && program.failure === null);
+  if (state !== 'running') return failed(context);
+  if (config.application.start === null || (isUp && program.verdict === 'accepted'))
+    return { type: type === 'start' ? 'started' : 'restarted' };
+  const isOver = program.verdict === 'refused' || program.state === 'given up' || program.state === 'backing off';
+  return isOver && program.state !== 'stopping' ? failed(context) : null;
+}
+
+function ofDeployment({ order, entries }: Given, { context, state }: Look): Outcome {
+  const { facts, trouble, objection, asked, program } = context;
+  const entry = entries.at(-1);
+  const branch = facts.branch ?? '';
+  if (trouble !== null || facts.current === null || state === 'stopped') return failed(context);
+  const isWayBack = order.type === 'rollback' || entry?.result === 'deployed';
+  if (entry !== undefined && (!isWayBack || objection !== null || program.verdict === 'refused'))
+    return failed(context, entry.reason);
+  if (entry !== undefined) {
+    const type = order.type === 'rollback' ? 'rolled back' : 'deployed';
+    return { type, revision: facts.current, entry };
+  }
+  const tip = asked?.tip ?? facts.current;
+  if (order.type === 'check' && tip !== facts.current)
+    return { type: objection?.code === 'test-pending' ? 'test pending' : 'still rejected', branch, revision: tip };
+  if (objection !== null && order.type !== 'check') return failed(context);
+  return { type: 'in place', branch, revision: facts.current };
+}
+
+function failed(context: AppContext, reason = 'it has not come to that'): Outcome {
+  const { name, objection, program } = context;
+  const failure = context.trouble ?? objection ?? program.failure;
+  const parts = { doing: 'carrying out an order for', subject: name, reason, hint: `See: huddle history ${name}` };
+  return { type: 'failed', failure: failure ?? new Failure('not-accepted', parts) };
+}
