@@ -11,6 +11,7 @@ import { resolveCommit } from './refs.ts';
 import { verify, withRepair } from './repair.ts';
 import { repositoryOf, type GitRepository } from './repository.ts';
 import { fetchSubmodules } from './submodules.ts';
+import { askUnmoved } from './unmoved.ts';
 
 /**
  * Asks the remote where the branch is; the commit is here afterwards. One git process and few bytes for a branch that
@@ -26,7 +27,9 @@ export async function askRemote(
   checkedName(branch, 'branch');
   await ready(repository);
   try {
-    return { tip: await withRepair(repository, branch, () => fetchBranch(repository, branch)), branch };
+    const unmoved = await askUnmoved(repository, branch);
+    const tip = unmoved ?? (await withRepair(repository, branch, () => fetchBranch(repository, branch)));
+    return { tip, branch };
   } catch (error) {
     const vanished = error instanceof Failure && error.code === 'branch-missing';
     if (!vanished || place.repository.branch !== null) throw error;

@@ -20,6 +20,8 @@ export interface GitOptions {
   readonly raw?: boolean;
   /** In no repository at all. */
   readonly nowhere?: boolean;
+  /** What the remote tells goes to stderr, line by line. */
+  readonly tracePackets?: boolean;
   /** Exit codes that are answers; 0 is always one. */
   readonly answers?: readonly number[];
   /** Settings that win over the hardening. */

@@ -49,6 +49,7 @@ export const gitVariables = [
   'GIT_NO_LAZY_FETCH',
   'GIT_LITERAL_PATHSPECS',
   'GIT_OPTIONAL_LOCKS',
+  'GIT_TRACE_PACKET',
   'GIT_AUTHOR_NAME',
   'GIT_AUTHOR_EMAIL',
   'GIT_COMMITTER_NAME',
@@ -63,6 +64,8 @@ export interface GitEnvironment {
   readonly raw?: boolean;
   /** In no repository at all. */
   readonly nowhere?: boolean;
+  /** What the remote tells goes to stderr, line by line. */
+  readonly tracePackets?: boolean;
 }
 
 /** git's whole environment. */
@@ -93,6 +96,7 @@ export function environment(repository: GitRepository, given: GitEnvironment): R
     variables['GIT_WORK_TREE'] = workTree;
   }
   if (given.indexFile !== undefined) variables['GIT_INDEX_FILE'] = given.indexFile;
+  if (given.tracePackets === true) variables['GIT_TRACE_PACKET'] = '1';
   if (given.credentials !== null) {
     variables['HUDDLE_GIT_USERNAME'] = given.credentials.username;
     variables['HUDDLE_GIT_PASSWORD'] = given.credentials.password;

@@ -7,6 +7,7 @@ import { runGit } from './client.ts';
 import { relinkShallow } from './common-folder.ts';
 import { readRef } from './refs.ts';
 import { trackingRef, type GitRepository } from './repository.ts';
+import { rememberDepth } from './unmoved.ts';
 
 export interface FetchOptions {
   /** Tags that point at fetched commits come along. They cost bytes for every ref of the remote. */
@@ -38,8 +39,10 @@ export async function fetchBranch(
     throw error;
   }
   const tip = await readRef(repository, ref);
-  if (tip !== null) return tip;
-  throw new Failure('internal', { doing: repository.doing, subject: ref, reason: 'it is not there after the fetch' });
+  if (tip === null)
+    throw new Failure('internal', { doing: repository.doing, subject: ref, reason: 'it is not there after the fetch' });
+  await rememberDepth(repository, branch, tip);
+  return tip;
 }
 
 /** `release` must go before `release/2` can come, and the other way round: what was fetched of a branch of old. */

@@ -13,7 +13,10 @@ function meaningOf(stderr: string): { code: string; damaged: boolean } {
 }
 
 /** A git that fails its first fetch in these words, and does all else; answers which fetches there were. */
-async function failingOnce(at: Scene, words: string): Promise<{ executable: string; fetches: () => Promise<string[]> }> {
+async function failingOnce(
+  at: Scene,
+  words: string,
+): Promise<{ executable: string; fetches: () => Promise<string[]> }> {
   const executable = join(at.folder, 'git-failing-once');
   const seen = join(at.folder, 'fetches');
   const script = `#!/bin/sh

@@ -29,27 +29,73 @@ function assertNoSecret(text: string, hidden = secret): void {
 }
 
 suite('asking a remote', () => {
-  test('takes one process and few bytes, however many refs the remote has', async () => {
+  for (const depth of [null, 1, 50])
+    test(`takes one process and few bytes, however many refs the remote has: depth ${depth ?? 'of all'}`, async () => {
+      const at = await scene();
+      for (let made = 0; made < 60; made++) git(at.author, 'commit', '--quiet', '--allow-empty', '-m', `${made}`);
+      const tip = await at.push();
+      const refs = Array.from({ length: 5000 }, (_, index) => `${tip} refs/heads/b${index}\n`).toSorted();
+      await writeFile(join(at.remote, 'packed-refs'), refs.join(''));
+      assert.equal(git(at.remote, 'for-each-ref', '--count=6000', '--format=x').length, 5001 * 2 - 1);
+      const server = await serveHttp({ root: at.folder });
+      const count = join(at.folder, 'count');
+      const counting = join(at.folder, 'git-that-counts');
+      await writeFile(counting, `#!/bin/sh\necho >> ${count}\nexec git "$@"\n`);
+      await chmod(counting, 0o755);
+      const place = at.place({ remotePath: `${server.url}/remote.git`, executable: counting, depth });
+      await openWorkingCopy(place, 'tip', patience);
+      const ask = async (): Promise<{ tip: string; processes: number; bytes: number }> => {
+        const bytes = (): number => server.bytesReceived() + server.bytesSent();
+        const start = bytes();
+        await writeFile(count, '');
+        const asked = await askRemote(place, 'main', patience);
+        return { tip: asked.tip, processes: (await readFile(count, 'utf8')).length, bytes: bytes() - start };
+      };
+      const assertLean = async (expected: string): Promise<void> => {
+        const asked = await ask();
+        assert.equal(asked.tip, expected);
+        assert.equal(asked.processes, 1);
+        assert.ok(asked.bytes <= 2000, `${asked.bytes} bytes`);
+      };
+      await assertLean(tip);
+      // With a depth, each deployment leaves one more commit at which history ends.
+      for (let update = 0; update < 3; update++) {
+        const revision = await at.push();
+        assert.equal((await ask()).tip, revision);
+        await fetchRevision(place, { branch: 'main', revision, from: null }, patience);
+        await checkOut(place, { revision, branch: 'main' }, patience);
+        await assertLean(revision);
+      }
+    });
+
+  test('with a depth sees what was rewritten, and fetches no more of it than that', async () => {
     const at = await scene();
-    await at.push();
-    const tip = git(at.remote, 'rev-parse', 'main');
-    const refs = Array.from({ length: 5000 }, (_, index) => `${tip} refs/heads/b${index}\n`).toSorted();
-    await writeFile(join(at.remote, 'packed-refs'), refs.join(''));
-    assert.equal(git(at.remote, 'for-each-ref', '--count=6000', '--format=x').length, 5001 * 2 - 1);
-    const server = await serveHttp({ root: at.folder });
-    const count = join(at.folder, 'count');
-    const counting = join(at.folder, 'git-that-counts');
-    await writeFile(counting, `#!/bin/sh\necho >> ${count}\nexec git "$@"\n`);
-    await chmod(counting, 0o755);
-    const place = at.place({ remotePath: `${server.url}/remote.git`, executable: counting });
+    const oldest = await at.push({ 'a.txt': '1' });
+    for (const text of ['2', '3', '4']) await at.push({ 'a.txt': text });
+    const place = at.place({ remotePath: `file://${at.remote}`, depth: 2 });
+    const { tip } = await openWorkingCopy(place, 'tip', patience);
+    assert.equal((await askRemote(place, 'main', patience)).tip, tip);
+    git(at.author, 'reset', '--quiet', '--hard', 'HEAD~2');
+    const forced = await at.push({ 'a.txt': '5' }, { force: true });
+    assert.equal((await askRemote(place, 'main', patience)).tip, forced);
+    assert.equal(git(at.local, 'rev-list', '--count', 'origin/main'), '2');
+    assert.throws(() => git(at.local, 'cat-file', '-e', oldest));
+    git(at.remote, 'branch', '--move', 'main', 'other');
+    await assert.rejects(askRemote(place, 'main', patience), { code: 'branch-missing' });
+    git(at.remote, 'branch', '--move', 'other', 'main');
+    assert.equal((await askRemote(place, 'main', patience)).tip, forced);
+  });
+
+  test('makes a depth hold again that was changed by hand', async () => {
+    const at = await scene();
+    for (const text of ['1', '2', '3', '4']) await at.push({ 'a.txt': text });
+    const place = at.place({ remotePath: `file://${at.remote}`, depth: 2 });
+    const depth = (): string => git(at.local, 'rev-list', '--count', 'origin/main');
     await openWorkingCopy(place, 'tip', patience);
-    await writeFile(count, '');
-    const bytes = (): number => server.bytesReceived() + server.bytesSent();
-    const start = bytes();
+    git(at.local, 'fetch', '--quiet', '--unshallow');
+    assert.equal(depth(), '4');
     await askRemote(place, 'main', patience);
-    const taken = bytes() - start;
-    assert.equal((await readFile(count, 'utf8')).length, 1);
-    assert.ok(taken <= 2048, `${taken} bytes`);
+    assert.equal(depth(), '2');
   });
 
   test('finds new commits, forced ones too, and brings them here', async () => {
