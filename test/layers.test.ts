@@ -69,7 +69,14 @@ const parts: readonly Part[] = [
   },
   {
     files: ['src/cli/'],
-    may: ['machines/failure.ts', 'src/control/client.ts', 'src/control/prose.ts', 'src/ledger/paths.ts', 'src/config/'],
+    may: [
+      'machines/failure.ts',
+      'src/control/client.ts',
+      'src/control/prose.ts',
+      'src/control/shell-word.ts',
+      'src/ledger/paths.ts',
+      'src/config/',
+    ],
     types: ['machines/', 'src/control/'],
   },
   { files: ['src/huddle.cjs'], may: ['src/cli/'] },

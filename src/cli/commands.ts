@@ -78,6 +78,21 @@ export const verbs: readonly Command[] = [
   action('pause', 'Check no more until resume; the program runs on.', { ...apps, ...all }),
   action('resume', 'End a pause, and let go of a revision deployed by hand.', { ...apps, ...all }),
   {
+    meta: { name: 'history', description: 'Show what was deployed when, and what was not, and why.' },
+    args: {
+      ...app,
+      lines: { type: 'string', alias: 'n', valueHint: 'N', description: 'only the newest so many; default: 100' },
+      ...json,
+      ...everywhere,
+    },
+    run: async (options) => (await import('./history.ts')).history(options),
+  },
+  {
+    meta: { name: 'detach', description: 'Have Huddle leave and the programs run on, for an upgrade of Huddle.' },
+    args: { ...json, ...everywhere },
+    run: async (options) => (await import('./detach.ts')).detach(options),
+  },
+  {
     meta: { name: 'validate', description: 'Check the config files.' },
     args: { ...json, ...everywhere },
     run: async (options) => (await import('./validate.ts')).validate(options),
@@ -98,10 +113,24 @@ export const verbs: readonly Command[] = [
     lasting: true,
     run: async () => (await import('./demo.ts')).demo(),
   },
+  {
+    meta: { name: 'service', description: 'Print a systemd unit, or what starts Huddle at boot on Windows.' },
+    args: {
+      for: { type: 'enum', options: ['systemd', 'windows'], description: 'for such a machine; default: this one' },
+      user: { type: 'boolean', description: "a unit of the user's own systemd, which needs no root" },
+      ...everywhere,
+    },
+    run: async (options) => (await import('./service.ts')).service(options),
+  },
+  {
+    meta: { name: 'completion', description: 'Print the completion script of bash, zsh or fish.' },
+    args: { shell: { type: 'positional', description: 'bash, zsh or fish' }, ...everywhere },
+    run: async (options) => (await import('./completion.ts')).completion(options),
+  },
 ];
 
 /** What the contract promises and this version does not have yet: refused, never taken for a typing error. */
 export const later = {
-  verbs: 'logs history detach open webhook service completion'.split(' '),
+  verbs: 'logs open webhook'.split(' '),
   options: 'listen inspect allow-host tls-cert tls-key insecure'.split(' '),
 };

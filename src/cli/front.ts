@@ -9,7 +9,9 @@ import { noOptions, type Options } from './options.ts';
 export type Invocation =
   | { readonly kind: 'run'; readonly command: Command; readonly options: Options }
   | { readonly kind: 'help'; readonly command: Command }
-  | { readonly kind: 'version' };
+  | { readonly kind: 'version' }
+  /** A shell asks what may come next; nothing of it is judged. */
+  | { readonly kind: 'complete'; readonly words: readonly string[] };
 
 type Token = NonNullable<ReturnType<typeof tokensOf>>[number];
 type OptionToken = Extract<Token, { kind: 'option' }>;
@@ -20,6 +22,7 @@ type OptionToken = Extract<Token, { kind: 'option' }>;
  * describes the commands; what may be written is checked here.)
  */
 export function readCommandLine(args: readonly string[]): Invocation {
+  if (args[0] === '__complete') return { kind: 'complete', words: args.slice(1) };
   const tokens = tokensOf(args);
   const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
   const given = tokens.filter((token) => token.kind === 'option');
@@ -67,12 +70,12 @@ function placed(words: readonly string[], command: Command): Pick<Options, 'apps
 }
 
 /** The options of all verbs together: which of them fit is known only once the verb is. */
-function tokensOf(args: readonly string[]) {
+export function tokensOf(args: readonly string[]) {
   const options: Record<string, { type: 'string' | 'boolean'; short?: string }> = {};
   for (const [name, { type, ...rest }] of [root, ...verbs].flatMap(({ args }) => Object.entries(args))) {
     if (type === 'positional') continue;
     const short = 'alias' in rest && typeof rest.alias === 'string' ? { short: rest.alias } : {};
-    options[name] = { type: type === 'string' ? 'string' : 'boolean', ...short };
+    options[name] = { type: type === 'boolean' ? 'boolean' : 'string', ...short };
   }
   return parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true }).tokens;
 }

@@ -39,9 +39,14 @@ async function carryOut(invocation: Invocation, version: string): Promise<number
     const { command, options } = invocation;
     return await command.run(options);
   }
-  const text = invocation.kind === 'version' ? version : await (await import('./usage.ts')).usage(invocation.command);
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(await textFor(invocation, version));
   return done;
+}
+
+async function textFor(invocation: Exclude<Invocation, { kind: 'run' }>, version: string): Promise<string> {
+  if (invocation.kind === 'version') return `${version}\n`;
+  if (invocation.kind === 'complete') return (await import('./complete.ts')).complete(invocation.words);
+  return `${await (await import('./usage.ts')).usage(invocation.command)}\n`;
 }
 
 /**

@@ -21,14 +21,19 @@ export class Child {
   stdout = '';
   stderr = '';
 
-  constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.process = spawn(file, args, { env: { ...environment, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, stdin: 'ignore' | 'pipe' = 'ignore') {
+    this.process = spawn(file, args, { env: { ...environment, ...env }, stdio: [stdin, 'pipe', 'pipe'] });
     this.process.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     this.ended = new Promise((resolve, reject) => {
       this.process.on('error', reject);
       this.process.on('close', (code) => resolve({ code, stdout: this.stdout, stderr: this.stderr }));
     });
+  }
+
+  /** What somebody at its terminal types. */
+  type(keys: string): void {
+    this.process.stdin?.write(keys);
   }
 
   /** Waits until what it has said is as wanted. */
@@ -49,5 +54,5 @@ export function start(...args: readonly string[]): Child {
 /** The real command on a terminal of 80 columns, as `script` of util-linux makes one. */
 export function startOnTerminal(command: string, env: NodeJS.ProcessEnv = {}): Child {
   const line = `stty columns 80 rows 24; exec ${process.execPath} ${huddle} ${command}`;
-  return new Child('script', ['-qefc', line, '/dev/null'], { TERM: 'xterm-256color', ...env });
+  return new Child('script', ['-qefc', line, '/dev/null'], { TERM: 'xterm-256color', ...env }, 'pipe');
 }

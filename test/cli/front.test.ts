@@ -30,6 +30,12 @@ suite('The command line', () => {
     ['deploy shop v2 --json', 'deploy', { apps: ['shop'], revision: 'v2', json: true }],
     ['deploy shop', 'deploy', { apps: ['shop'] }],
     ['rollback shop', 'rollback', { apps: ['shop'] }],
+    ['history shop -n 5', 'history', { apps: ['shop'], lines: 5 }],
+    ['history shop -n5', 'history', { apps: ['shop'], lines: 5 }],
+    ['--lines=0 history shop', 'history', { apps: ['shop'], lines: 0 }],
+    ['detach --json', 'detach', { json: true }],
+    ['service --for windows --user', 'service', { for: 'windows', user: true }],
+    ['completion zsh', 'completion', { shell: 'zsh' }],
   ];
   for (const [line, verb, options] of right) {
     test(`takes 'huddle ${line}'`, () => {
@@ -48,6 +54,7 @@ suite('The command line', () => {
     ['-dh', 'help', 'huddle'],
     ['--version', 'version'],
     ['status --version', 'version'],
+    ['__complete --jsn -c', 'complete'],
     ['validate surplus --help', 'help', 'validate'],
   ];
   for (const [line, kind, verb] of asked) {
@@ -84,9 +91,15 @@ suite('The command line', () => {
     ['rollback shop blog', 'unexpected argument blog of huddle rollback', 'See huddle rollback --help.'],
     ['deploy shop --dry-run', 'unknown option --dry-run of huddle deploy', 'It belongs to huddle check.'],
     ['stop --al', 'unknown option --al of huddle stop', 'Did you mean --all?'],
+    ['history shop -n x', '-n needs a number, not x', 'Write -n N.'],
+    ['history shop -n 1.5', '-n needs a number, not 1.5', 'Write -n N.'],
+    ['history shop -n -5', '-n needs a number, but -5 follows', 'Write -n N.'],
+    ['history shop -n', '-n needs a number', 'Write -n N.'],
+    ['service --for linux', '--for needs systemd or windows, not linux', 'Write --for systemd.'],
+    ['service --for', '--for needs systemd or windows', 'Write --for systemd.'],
+    ['completion zsh fish', 'unexpected argument fish of huddle completion', 'See huddle completion --help.'],
     ['restrat shop', 'unknown command restrat', 'Did you mean restart?'],
     ['logs -f -n 5 shop', 'huddle logs is not supported yet', 'This version of Huddle does not have it.'],
-    ['completion bash', 'huddle completion is not supported yet', 'This version of Huddle does not have it.'],
     ['--listen 8080', '--listen is not supported yet', 'This version of Huddle does not have it.'],
     ['--inspect', '--inspect is not supported yet', 'This version of Huddle does not have it.'],
   ];

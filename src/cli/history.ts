@@ -1,0 +1,81 @@
+import { oneLine } from '../../machines/failure.ts';
+import type { HistoryEntry } from '../../machines/facts.ts';
+import { controlClient } from '../control/client.ts';
+import { duration } from '../control/prose.ts';
+import { statePaths } from '../ledger/paths.ts';
+import { chosen, mustName } from './chosen.ts';
+import type { Options } from './options.ts';
+import { cut, displayWidth, fit, outputWidth, paintOutput, type Paint, type Style } from './terminal.ts';
+
+/** `huddle history APP [-n N]`: what was deployed when, and what was not, and why; the newest first. */
+export async function history(options: Options): Promise<number> {
+  mustName('history', options, false);
+  const paths = statePaths(options.folder, options.state);
+  const client = controlClient(paths.socket, paths.folder);
+  const [app] = chosen(await client.apps(), options.apps);
+  const limit = options.lines === undefined ? '' : `?limit=${options.lines}`;
+  const path = `/api/apps/${encodeURIComponent(app?.name ?? '')}/history${limit}`;
+  const answer = (await client.get(path)) as { readonly history: readonly HistoryEntry[] };
+  const lines = historyLines(answer.history, outputWidth(), paintOutput);
+  process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : `${lines.join('\n')}\n`);
+  return 0;
+}
+
+const titles = ['WHEN', 'RESULT', 'REVISION', 'TOOK', 'DOWN', 'REASON'] as const;
+
+const styles: Readonly<Record<HistoryEntry['result'], Style>> = {
+  deployed: 'green',
+  'test failed': 'yellow',
+  'script failed': 'red',
+  'rolled back': 'red',
+};
+
+const gap = '  ';
+
+/** A row for each attempt, its columns aligned; the reason takes what is left of the width. */
+export function historyLines(entries: readonly HistoryEntry[], width: number, paint: Paint): string[] {
+  if (entries.length === 0) return ['nothing deployed yet'];
+  const rows = entries.map(cellsOf);
+  const widths = titles.map((title, column) =>
+    Math.max(...[title, ...rows.map((row) => row[column] ?? '')].map(displayWidth)),
+  );
+  const line = (cells: readonly string[], style: (column: number) => Style | undefined): string => {
+    let left = width;
+    const parts = cells.map((cell, column) => {
+      const text = column === cells.length - 1 ? cut(cell, Math.max(left, 1)) : fit(cell, widths[column] ?? 0);
+      left -= displayWidth(text) + gap.length;
+      const wanted = style(column);
+      return wanted === undefined ? text : paint(wanted, text);
+    });
+    return parts.join(gap).trimEnd();
+  };
+  const head = line(titles, () => 'gray');
+  return [
+    head,
+    ...entries.map((entry, row) =>
+      line(rows[row] ?? [], (column) => (column === 1 ? styles[entry.result] : undefined)),
+    ),
+  ];
+}
+
+function cellsOf({ at, result, revision, from, seconds, downtime, reason }: HistoryEntry): string[] {
+  const moved = from === null ? short(revision) : `${short(revision)} ← ${short(from)}`;
+  return [
+    localTime(at),
+    result,
+    moved,
+    duration(seconds),
+    downtime === null ? '–' : duration(downtime),
+    oneLine(reason),
+  ];
+}
+
+function short(revision: string): string {
+  return revision.slice(0, 7);
+}
+
+/** As ISO 8601 writes it, but by the clock on the wall: whoever reads this remembers what they did when. */
+function localTime(at: string): string {
+  // Sweden's dates are those of ISO 8601.
+  return new Date(at).toLocaleString('sv-SE');
+}
