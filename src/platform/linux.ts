@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Failure } from '../../machines/failure.ts';
 import { errorCode } from './error-code.ts';
+import { forks, isKept } from './pid-order.ts';
 import type { Platform } from './platform.ts';
 import { posix } from './posix.ts';
 import { holdsForWriting, readEntry, readTable } from './proc.ts';
@@ -25,6 +26,7 @@ export const linux: Platform = {
   isSameBoot: (id) => id === bootId(),
   readEntry,
   startOfChild: (pid) => readEntry(pid)?.startTime ?? null,
+  pidOrder: { forks, isKept },
   readTable,
   holdsForWriting,
   wholeLookEvery: 4,
