@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 
 const chunk = 262_144;
@@ -13,13 +14,30 @@ export async function copyRange(from: FileHandle, to: FileHandle, start: number,
   }
 }
 
-/** Whether a file begins with these bytes. */
-export async function startsWith(file: FileHandle, bytes: Buffer): Promise<boolean> {
+/** Whether a file begins with these bytes, from an offset on. */
+export async function startsWith(file: FileHandle, bytes: Buffer, offset = 0): Promise<boolean> {
   const buffer = Buffer.allocUnsafe(Math.min(chunk, bytes.length));
   for (let at = 0; at < bytes.length;) {
-    const { bytesRead } = await file.read(buffer, 0, Math.min(chunk, bytes.length - at), at);
+    const most = Math.min(chunk, bytes.length - at);
+    const { bytesRead } = await file.read(buffer, 0, most, offset + at);
     if (bytesRead === 0 || !buffer.subarray(0, bytesRead).equals(bytes.subarray(at, at + bytesRead))) return false;
     at += bytesRead;
   }
   return true;
+}
+
+/** Whether a file begins with all that is in another one, which may be larger than memory. */
+export async function startsWithFile(file: FileHandle, path: string): Promise<boolean> {
+  const other = await open(path, 'r');
+  try {
+    const buffer = Buffer.allocUnsafe(chunk);
+    for (let at = 0; ;) {
+      const { bytesRead } = await other.read(buffer, 0, chunk, at);
+      if (bytesRead === 0) return true;
+      if (!(await startsWith(file, buffer.subarray(0, bytesRead), at))) return false;
+      at += bytesRead;
+    }
+  } finally {
+    await other.close();
+  }
 }

@@ -16,7 +16,8 @@ export interface Owner {
 export function appendTo(path: string, owner?: Owner): number {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const descriptor = openSync(path, 'a', 0o640);
+    // Readable too: the end of what a test has said is looked at.
+    const descriptor = openSync(path, 'a+', 0o640);
     if (owner) fchownSync(descriptor, owner.uid, owner.gid);
     return descriptor;
   } catch (error) {

@@ -1,9 +1,9 @@
 import { readSync } from 'node:fs';
-import { open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { errorCode } from '../ledger/paths.ts';
-import { copyRange, startsWith } from './bytes.ts';
+import { copyRange, startsWith, startsWithFile } from './bytes.ts';
+import { beginMove, beginOf, endMove, forgetMove, moveOf, nullWhereMissing, part, rotated, sizeOf } from './layout.ts';
 import { collapse, truncateInto } from './shorten.ts';
 
 /** A log that is being written to, and how much of it is kept. */
@@ -19,9 +19,9 @@ export interface RotatedLog {
  * The writer has the file open to append and is never told anything. So the file stays, and its oldest bytes move out:
  *
  *   1. copy the head to app.log.part, and sync it;
- *   2. write what follows the head to app.log.moving, and sync it;
- *   3. shift app.log.1 to app.log.2 and so on, name the copy app.log.1, and sync the folder;
- *   4. cut the head off the live file, in one step of the file system, and remove app.log.moving.
+ *   2. write what follows the head, and the number of its first byte, to app.log.moving, and sync it;
+ *   3. drop what is too old, shift app.log.1 to app.log.2 and so on, name the copy app.log.1, and sync the folder;
+ *   4. cut the head off the live file, in one step of the file system, and rename app.log.moving to app.log.origin.
  *
  * Whatever cuts this short, no byte is lost: up to 3 the live file is whole. After 3 the head is there twice, or, after
  * 4, once; app.log.moving tells the two apart. Where it cannot (the log repeats itself) the bytes stay doubled.
@@ -49,7 +49,7 @@ export async function rotate(log: RotatedLog): Promise<void> {
 
 /** Finishes a rotation that was cut short, if one was. Rejects with the system's error. */
 export async function recover(log: RotatedLog): Promise<void> {
-  if ((await sizeOf(marker(log))) === null) return;
+  if ((await moveOf(log.path)) === null) return;
   const live = await openLive(log.path);
   if (!live) return;
   try {
@@ -62,20 +62,35 @@ export async function recover(log: RotatedLog): Promise<void> {
 async function rotateOnce(live: FileHandle, log: RotatedLog): Promise<boolean> {
   const limit = limitOf(log);
   const { size, blksize } = await live.stat();
-  const head = headLength(live, Math.min(Math.max(limit, blksize), size - 1), blksize);
-  if (size < limit || head === 0) return false;
-  await dropFrom(log, log.keep);
+  if (size < limit) return false;
+  const most = Math.min(Math.max(limit, blksize), size - 1);
   // More than all that may be kept: no use in copying what would be dropped again at once.
-  const excess = size - (log.keep + 1) * limit;
-  if (excess >= blksize && (await collapse(live, excess - (excess % blksize)))) return true;
+  const over = Math.max(0, size - (log.keep + 1) * limit);
+  const excess = log.keep === 0 && over < blksize ? headLength(live, most, blksize) : over - (over % blksize);
+  if (excess > 0 && (await drop(live, log, excess))) return true;
   if (log.keep === 0) {
-    if (!(await collapse(live, head))) await live.truncate(0);
-    return true;
+    await live.truncate(0);
+    return false;
   }
 
-  await setApart(live, log, head);
+  const head = headLength(live, excess + most, blksize);
+  if (head <= excess) return false;
+  await setApart(live, log, excess, head);
   await cutOff(live, log, head);
   return true;
+}
+
+/**
+ * Drops the first bytes of the live file, and what is older. False where they could not be cut off: then they are no
+ * part of the log any more, but still in the way.
+ */
+async function drop(live: FileHandle, log: RotatedLog, bytes: number): Promise<boolean> {
+  const begin = await beginOf(log.path);
+  await beginMove(log.path, live, begin + bytes, bytes);
+  await dropFrom(log, 1);
+  const isCut = await collapse(live, bytes);
+  await endMove(log.path, isCut ? undefined : begin);
+  return isCut;
 }
 
 /** How many block boundaries to look at for one at which a line ends. */
@@ -91,55 +106,55 @@ function headLength(live: FileHandle, most: number, block: number): number {
   return last;
 }
 
-/** Steps 1 to 3. */
-async function setApart(live: FileHandle, log: RotatedLog, head: number): Promise<void> {
+/** Steps 1 to 3, for the bytes between two offsets. */
+async function setApart(live: FileHandle, log: RotatedLog, from: number, to: number): Promise<void> {
   try {
-    await copyHead(live, log, head);
+    await copyOut(live, log, from, to);
   } catch (error) {
     // On a full disk half a copy would only take the last of the room.
-    await rm(part(log), { force: true });
+    await rm(part(log.path), { force: true });
+    await forgetMove(log.path);
     throw error;
   }
+  await dropFrom(log, log.keep);
   await shift(log, 1);
-  await rename(part(log), rotated(log, 1));
+  await rename(part(log.path), rotated(log.path, 1));
   await syncFolder(dirname(log.path));
 }
 
-async function copyHead(live: FileHandle, log: RotatedLog, head: number): Promise<void> {
-  const copy = await open(part(log), 'w', 0o640);
+async function copyOut(live: FileHandle, log: RotatedLog, from: number, to: number): Promise<void> {
+  const copy = await open(part(log.path), 'w', 0o640);
   try {
-    await copyRange(live, copy, 0, head);
+    await copyRange(live, copy, from, to);
     await copy.sync();
   } finally {
     await copy.close();
   }
-  const { buffer, bytesRead } = await live.read(Buffer.alloc(4096), 0, 4096, head);
-  await writeFile(marker(log), buffer.subarray(0, bytesRead), { mode: 0o640, flush: true });
+  await beginMove(log.path, live, (await beginOf(log.path)) + from, to);
 }
 
 /** Step 4. */
 async function cutOff(live: FileHandle, log: RotatedLog, head: number): Promise<void> {
   if (await collapse(live, head)) await live.datasync();
-  else await truncateInto(live, rotated(log, 1), head);
-  await rm(marker(log), { force: true });
+  else await truncateInto(live, rotated(log.path, 1), head);
+  await endMove(log.path);
 }
 
 async function finish(live: FileHandle, log: RotatedLog): Promise<void> {
-  const next = await readIfThere(marker(log));
-  if (next === null) return;
-  const renamed = (await sizeOf(part(log))) === null;
-  const moved = renamed ? await sizeOf(rotated(log, 1)) : null;
-  if (moved !== null && !(await startsWith(live, next)) && (await startsWithFile(live, rotated(log, 1)))) {
-    await cutOff(live, log, moved);
-  }
-  await rm(marker(log), { force: true });
+  const move = await moveOf(log.path);
+  if (move === null) return;
+  const moved = (await sizeOf(part(log.path))) === null ? await sizeOf(rotated(log.path, 1)) : null;
+  const isCut = await startsWith(live, move.next);
+  if (moved !== null && !isCut && (await startsWithFile(live, rotated(log.path, 1)))) await cutOff(live, log, moved);
+  else if (moved !== null) await endMove(log.path);
+  else await forgetMove(log.path);
 }
 
 /** Makes room at a number. A gap, left by a rotation that was cut short, is filled. */
 async function shift(log: RotatedLog, number: number): Promise<void> {
-  if ((await sizeOf(rotated(log, number))) === null) return;
+  if ((await sizeOf(rotated(log.path, number))) === null) return;
   await shift(log, number + 1);
-  await rename(rotated(log, number), rotated(log, number + 1));
+  await rename(rotated(log.path, number), rotated(log.path, number + 1));
 }
 
 /** Removes the rotated files from a number on; more than one where `keep` has been lowered. */
@@ -151,25 +166,8 @@ async function dropFrom(log: RotatedLog, number: number): Promise<void> {
   }
 }
 
-async function startsWithFile(live: FileHandle, path: string): Promise<boolean> {
-  return startsWith(live, await readFile(path));
-}
-
 async function openLive(path: string): Promise<FileHandle | null> {
   return open(path, 'r+').catch(nullWhereMissing);
-}
-
-async function sizeOf(path: string): Promise<number | null> {
-  return stat(path).then(({ size }) => size, nullWhereMissing);
-}
-
-async function readIfThere(path: string): Promise<Buffer | null> {
-  return readFile(path).catch(nullWhereMissing);
-}
-
-function nullWhereMissing(error: unknown): null {
-  if (errorCode(error) === 'ENOENT') return null;
-  throw error;
 }
 
 async function syncFolder(folder: string): Promise<void> {
@@ -180,7 +178,3 @@ async function syncFolder(folder: string): Promise<void> {
     await handle.close();
   }
 }
-
-const rotated = (log: RotatedLog, number: number): string => `${log.path}.${number}`;
-const part = (log: RotatedLog): string => `${log.path}.part`;
-const marker = (log: RotatedLog): string => `${log.path}.moving`;

@@ -78,7 +78,7 @@ suite('Rotating a log', () => {
       assert.ok(bytesOf(log.path) <= 0.1 * megabyte * (keep + 1));
       assert.match(textOf(log.path), /299998\n299999\n$/);
     }
-    assert.deepEqual(readdirSync(folder).sort(), ['app.log', 'probe']);
+    assert.deepEqual(readdirSync(folder).sort(), ['app.log', 'app.log.origin', 'probe']);
   });
 
   test('bounds a log also where less than a block is allowed', async (t) => {
@@ -131,7 +131,7 @@ suite('A rotation that was cut short', () => {
 
   test('before the copy got its name loses nothing, also with a gap in the numbers', async (t) => {
     const folder = scratch(t);
-    const log = left(folder, { '': head + rest, '.part': head, '.moving': rest, '.2': 'older\n' });
+    const log = left(folder, { '': head + rest, '.part': head, '.moving': `0\n${rest}`, '.2': 'older\n' });
     await recover(log);
     assert.equal(readFileSync(log.path, 'utf8'), head + rest);
     await rotate({ ...log, size: 0.05 });
@@ -143,14 +143,14 @@ suite('A rotation that was cut short', () => {
   });
 
   test('before the head was cut off is finished: the head is not there twice', async (t) => {
-    const log = left(scratch(t), { '': head + rest, '.1': head, '.moving': rest });
+    const log = left(scratch(t), { '': head + rest, '.1': head, '.moving': `0\n${rest}` });
     await recover(log);
     assert.equal(textOf(log.path), head + rest);
     assert.equal(existsSync(`${log.path}.moving`), false);
   });
 
   test('after the head was cut off is not done again', async (t) => {
-    const log = left(scratch(t), { '': `${rest}and more\n`, '.1': head, '.moving': rest });
+    const log = left(scratch(t), { '': `${rest}and more\n`, '.1': head, '.moving': `0\n${rest}` });
     await recover(log);
     assert.equal(textOf(log.path), `${head}${rest}and more\n`);
     assert.equal(existsSync(`${log.path}.moving`), false);
@@ -158,13 +158,17 @@ suite('A rotation that was cut short', () => {
 
   test('of a log that repeats itself leaves bytes doubled rather than lost', async (t) => {
     const same = 'y\n'.repeat(20 * block);
-    const log = left(scratch(t), { '': same, '.1': same.slice(0, 10 * block), '.moving': same.slice(0, block) });
+    const log = left(scratch(t), {
+      '': same,
+      '.1': same.slice(0, 10 * block),
+      '.moving': `0\n${same.slice(0, block)}`,
+    });
     await recover(log);
     assert.equal(readFileSync(log.path, 'utf8'), same);
   });
 
   test('and whose log was emptied by hand since removes nothing', async (t) => {
-    const log = left(scratch(t), { '': 'new\n', '.1': head, '.moving': rest });
+    const log = left(scratch(t), { '': 'new\n', '.1': head, '.moving': `0\n${rest}` });
     await recover(log);
     assert.equal(textOf(log.path), `${head}new\n`);
   });
