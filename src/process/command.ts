@@ -1,12 +1,13 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Command } from '../../machines/config.ts';
 import { Failure } from '../../machines/failure.ts';
 import type { Exit } from '../../machines/slots.ts';
 import { faultPoint } from '../fault.ts';
+import { here } from '../platform/here.ts';
 import { inCgroup } from './cgroup.ts';
 import { endByForce } from './end.ts';
-import { argvOf, cannotStart, mustExist } from './executable.ts';
+import { cannotStart, launchOf } from './executable.ts';
 import { identifyChild } from './identity.ts';
 import { markVariable } from './mark.ts';
 import { type Tree, treeOf } from './tree.ts';
@@ -24,7 +25,7 @@ export interface CommandInput {
   readonly runAs: RunAs;
   /** A mark of its own, by which all that it starts is found. */
   readonly mark: string;
-  /** A descriptor that its output is appended to; null throws it away. */
+  /** A descriptor that its output is appended to, open for reading as well (`a+`); null throws it away. */
   readonly log: number | null;
   /** Seconds; null: no limit. */
   readonly timeout: number | null;
@@ -72,8 +73,7 @@ async function start(input: CommandInput): Promise<Running> {
   const { doing, command, directory, environment, runAs, mark, log, sweep, signal } = input;
   const { execa } = await import('execa');
   signal.throwIfAborted();
-  const argv = argvOf(command);
-  mustExist(argv, directory, environment['PATH'], doing);
+  const { argv, isVerbatim } = launchOf(command, { directory, environment, doing });
   const whole = [...runAs.prefix, ...argv];
   const [file = '', ...args] = sweep ? inCgroup(mark, whole) : whole;
   // Any descriptor works; execa's types name only the first few.
@@ -86,7 +86,9 @@ async function start(input: CommandInput): Promise<Running> {
     stdin: 'ignore',
     stdout: output,
     stderr: output,
-    detached: true,
+    detached: here.detachesCommands,
+    windowsVerbatimArguments: isVerbatim,
+    windowsHide: true,
     reject: false,
   });
   faultPoint('command.spawn.after');
@@ -161,11 +163,6 @@ function tailOf(log: number | null, before: number): string {
   if (log === null) return '';
   const size = sizeOf(log);
   const start = Math.max(size < before ? 0 : before, size - 4096); // Smaller: it was rotated meanwhile.
-  const reader = openSync(`/proc/self/fd/${log}`, 'r'); // The log's own descriptor can only append.
-  try {
-    const tail = Buffer.alloc(size - start);
-    return tail.toString('utf8', 0, readSync(reader, tail, 0, tail.length, start));
-  } finally {
-    closeSync(reader);
-  }
+  const tail = Buffer.alloc(size - start);
+  return tail.toString('utf8', 0, readSync(log, tail, 0, tail.length, start));
 }

@@ -5,6 +5,7 @@ import { Failure } from '../../machines/failure.ts';
 import type { AppConfig } from '../../machines/config.ts';
 import type { Revision } from '../../machines/facts.ts';
 import { refusal } from '../ledger/paths.ts';
+import { here } from '../platform/here.ts';
 import type { RunAs } from './user.ts';
 
 /** The environment of a process. */
@@ -21,10 +22,8 @@ export function baseEnvironment(runAs: RunAs, own: NodeJS.ProcessEnv = process.e
     (entry): entry is [string, string] =>
       entry[1] !== undefined && !isHuddlesAlone(entry[0]) && !(isForeign && entry[0].startsWith('XDG_')),
   );
-  return {
-    ...Object.fromEntries(own['npm_execpath'] === undefined ? kept : withoutNpm(kept, own)),
-    ...runAs.environment,
-  };
+  const inherited = Object.fromEntries(own['npm_execpath'] === undefined ? kept : withoutNpm(kept, own));
+  return here.environment(inherited, runAs.environment);
 }
 
 function isHuddlesAlone(name: string): boolean {
@@ -36,7 +35,7 @@ function withoutNpm(entries: readonly [string, string][], own: NodeJS.ProcessEnv
   return entries
     .filter(([name]) => name !== 'INIT_CWD' && name !== 'COLOR')
     .filter(([name, value]) => name !== 'NODE' || value !== own['npm_node_execpath'])
-    .map(([name, value]) => [name, name === 'PATH' ? withoutNpmFolders(value) : value]);
+    .map(([name, value]) => [name, name.toUpperCase() === 'PATH' ? withoutNpmFolders(value) : value]);
 }
 
 /** npm puts its folders first; what stands behind the first other folder is the user's own. */
@@ -48,7 +47,7 @@ function withoutNpmFolders(path: string): string {
 
 /** For tests, scripts and probes of an app: what all inherit, and of what they are. */
 export function commandEnvironment(name: string, revision: Revision, runAs: RunAs): Environment {
-  return { ...baseEnvironment(runAs), HUDDLE_APP: name, HUDDLE_REVISION: revision };
+  return here.environment(baseEnvironment(runAs), { HUDDLE_APP: name, HUDDLE_REVISION: revision });
 }
 
 /**
@@ -60,13 +59,12 @@ export function programEnvironment(
   runAs: RunAs,
 ): Environment {
   const { environment, environmentFile } = config.application;
-  return {
-    ...baseEnvironment(runAs),
-    ...(environmentFile === null ? {} : readEnvironmentFile(environmentFile)),
-    ...environment,
-    HUDDLE_APP: name,
-    HUDDLE_REVISION: revision,
-  };
+  return here.environment(
+    baseEnvironment(runAs),
+    environmentFile === null ? {} : readEnvironmentFile(environmentFile),
+    environment,
+    { HUDDLE_APP: name, HUDDLE_REVISION: revision },
+  );
 }
 
 function readEnvironmentFile(path: string): Record<string, string> {

@@ -3,18 +3,48 @@ import { delimiter, join, resolve } from 'node:path';
 import type { Command } from '../../machines/config.ts';
 import { Failure } from '../../machines/failure.ts';
 import { errorCode, refused } from '../ledger/paths.ts';
+import { here } from '../platform/here.ts';
+import type { Launch } from '../platform/platform.ts';
 
-/** A command as an argv: a line is for the shell, a list is the argv itself. */
-export function argvOf(command: Command): readonly string[] {
-  return typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
+/** Where a command is started. */
+interface Start {
+  readonly directory: string;
+  /** Its PATH is where the program is looked for. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** For messages. */
+  readonly doing: string;
 }
 
 /**
- * Where a program is, looked for as execvp does: a name with a slash starts at `directory`, any other is looked for in
- * `path`. Null when there is none that can be executed.
+ * A command as the system is given it: a line is for the shell, a list is the argv itself. Throws a `Failure` when its
+ * program is nowhere to be found: asked before it is started, since behind setpriv its absence would look like an exit
+ * of its own.
+ */
+export function launchOf(command: Command, start: Start): Launch {
+  const shell = typeof command === 'string' ? here.shell(command) : null;
+  const argv = shell?.argv ?? (command as readonly string[]);
+  const file = whereIs(argv[0] ?? '', start);
+  return shell ?? here.launch(argv, file);
+}
+
+function whereIs(name: string, { directory, environment, doing }: Start): string {
+  const file = name === '' ? null : findExecutable(name, directory, environment['PATH'] ?? here.usualPath);
+  if (file !== null) return file;
+  throw new Failure('command-not-found', {
+    doing,
+    subject: name,
+    reason: here.isPath(name) ? `there is no program of that name in ${directory}` : 'it is in no folder of PATH',
+    hint: 'Install it, make it executable, or give its full path.',
+  });
+}
+
+/**
+ * Where a program is, looked for as the system does: a name that is a path starts at `directory`, any other is looked for
+ * in `path`. Null when there is none that can be executed.
  */
 export function findExecutable(name: string, directory: string, path: string): string | null {
-  const places = name.includes('/') ? [name] : path.split(delimiter).map((folder) => join(folder, name));
+  const folders = here.isPath(name) ? [''] : path.split(delimiter);
+  const places = folders.flatMap((folder) => here.fileNames(name).map((file) => join(folder, file)));
   return places.map((place) => resolve(directory, place)).find(isExecutable) ?? null;
 }
 
@@ -26,24 +56,6 @@ function isExecutable(file: string): boolean {
   } catch {
     return false; // Not for us: the next place is looked at.
   }
-}
-
-/** What execvp takes where there is no PATH. */
-const usualPath = '/bin:/usr/bin';
-
-/**
- * Throws a `Failure` when a command's program is nowhere to be found: asked before it is started, since behind setpriv
- * its absence would look like an exit of its own.
- */
-export function mustExist(argv: readonly string[], directory: string, path: string | undefined, doing: string): void {
-  const name = argv[0] ?? '';
-  if (name !== '' && findExecutable(name, directory, path ?? usualPath) !== null) return;
-  throw new Failure('command-not-found', {
-    doing,
-    subject: name,
-    reason: name.includes('/') ? `there is no program of that name in ${directory}` : 'it is in no folder of PATH',
-    hint: 'Install it, make it executable, or give its full path.',
-  });
 }
 
 /** Why the system would not start a program, as a `Failure`. */

@@ -7,7 +7,7 @@ import { faultPoint } from '../fault.ts';
 import { refusal } from '../ledger/paths.ts';
 import { inCgroup } from './cgroup.ts';
 import { type Environment, programEnvironment } from './environment.ts';
-import { argvOf, cannotStart, mustExist } from './executable.ts';
+import { cannotStart, launchOf } from './executable.ts';
 import { identifyChild } from './identity.ts';
 import { markVariable } from './mark.ts';
 import type { StopCommand } from './stop.ts';
@@ -109,8 +109,7 @@ function spawnInto(input: ProgramInput): { child: ChildProcess; warning: Failure
   const { start } = input.config.application;
   if (start === null) throw new Error(`${input.name} has no program to start`);
   const { directory, environment, runAs: as } = surroundingsOf(input);
-  const argv = argvOf(start);
-  mustExist(argv, directory, environment['PATH'], 'starting');
+  const { argv, isVerbatim } = launchOf(start, { directory, environment, doing: 'starting' });
   const [file = '', ...args] = inCgroup(input.mark, [...as.prefix, ...argv]);
   const output = openOutput(input, as);
   try {
@@ -119,6 +118,8 @@ function spawnInto(input: ProgramInput): { child: ChildProcess; warning: Failure
       cwd: directory,
       env: { ...environment, [markVariable]: input.mark },
       detached: true,
+      windowsVerbatimArguments: isVerbatim,
+      windowsHide: true,
       stdio: ['ignore', output.to, output.to],
     });
     faultPoint('program.spawn.after');

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { userInfo } from 'node:os';
 import { Failure } from '../../machines/failure.ts';
+import { here } from '../platform/here.ts';
 import { findExecutable } from './executable.ts';
 
 /** How to run something as a user. */
@@ -34,6 +36,15 @@ export function runAs(user: string | null): RunAs {
 }
 
 function look(user: string): RunAs {
+  if (!here.hasUsers) {
+    if (user === userInfo().username) return asHuddle;
+    throw new Failure('not-supported', {
+      doing: 'becoming the user',
+      subject: user,
+      reason: 'on this system nothing can be run as somebody else',
+      hint: `Run Huddle as ${user}, or remove application.user.`,
+    });
+  }
   const { uid, gid, ...environment } = account(user);
   const own = process.getuid?.();
   if (own === uid) return { prefix: [], environment, uid: null, gid: null };

@@ -87,7 +87,7 @@ suite('A stop command', () => {
     const workshop = new Workshop(t);
     const stopCommand = 'echo "stopping $HUDDLE_APP in $PWD"; kill -9 $(cat "$PIDS")';
     const started = await workshop.startFixture('deaf.sh', 2, { stopCommand });
-    const log = openSync(workshop.log, 'a');
+    const log = openSync(workshop.log, 'a+');
     await endGently(started.alive, { ...term, command: stopCommandOf({ ...started.input, log }) }, never);
     closeSync(log);
     assert.deepEqual(workshop.living(), []);
@@ -220,7 +220,7 @@ suite('What is not of the program is spared', () => {
   test('a program of another app, even when it writes to this log', async (t) => {
     const workshop = new Workshop(t);
     const started = await workshop.startFixture('plain.sh', 1);
-    const log = openSync(workshop.log, 'a');
+    const log = openSync(workshop.log, 'a+');
     const other = stranger(t, ['sleep', '300'], { [markVariable]: newMark(workshop.hash, 'blog') }, log);
     closeSync(log);
     await endByForce(started.alive, never);
@@ -230,7 +230,7 @@ suite('What is not of the program is spared', () => {
   test('Huddle itself, though it holds the log open', async (t) => {
     const workshop = new Workshop(t);
     const started = await workshop.startFixture('plain.sh', 1);
-    const log = openSync(workshop.log, 'a');
+    const log = openSync(workshop.log, 'a+');
     assert.deepEqual(
       membersOf({ ...started.alive, root: { ...started.alive.root, startTime: 0 } }).map(({ pid }) => pid),
       [started.alive.root.pid],

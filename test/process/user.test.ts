@@ -96,7 +96,7 @@ suite('A program of another user', needsRoot, () => {
     const workshop = new Workshop(t);
     const as = runAs(other);
     chownSync(workshop.copy, as.uid ?? 0, as.gid ?? 0);
-    const log = openSync(workshop.log, 'a');
+    const log = openSync(workshop.log, 'a+');
     await runCommand({
       doing: 'running',
       command: 'id -un; touch made',

@@ -129,7 +129,7 @@ export async function exitOf({ reports }: Started) {
 
 /** A file's descriptor for the length of a test. */
 export function appendTo(path: string, context: TestContext): number {
-  const file = openSync(path, 'a');
+  const file = openSync(path, 'a+');
   context.after(() => closeSync(file));
   return file;
 }
