@@ -59,7 +59,7 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
   let facts = unsynced === null || unsynced === bootId ? state.facts : afterPowerCut(state.facts);
   let program = readProgram(paths.program, warn);
   let written = stateText(state);
-  const history = openHistory(paths, warn);
+  const history = openHistory(paths, { warn, untold: state.untold });
   const stateAttempts = attemptsAt(paths.state, { warn, again: () => void save() });
   const programAttempts = attemptsAt(paths.program, { warn, again: () => void saveProgram() });
 
@@ -76,7 +76,7 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
 
   /** A kill right after this finds the new facts; a power cut does once it has resolved. */
   function save(): Promise<Failure | null> {
-    const text = stateText({ facts, unsynced });
+    const text = stateText({ facts, unsynced, untold: history.waiting.slice(-mostUntold) });
     if (text !== written) {
       try {
         mustStand(paths);
@@ -140,6 +140,9 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
     },
   };
 }
+
+/** Entries of the history that facts take along until they are in its own file. */
+const mostUntold = 20;
 
 /** A tree that had not reached the disk is one that was being pulled: it has to be made whole before anything runs. */
 function afterPowerCut(facts: Facts): Facts {

@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { HistoryEntry } from '../../machines/facts.ts';
@@ -6,26 +6,21 @@ import type { Failure } from '../../machines/failure.ts';
 import { faultPoint } from '../fault.ts';
 import { attemptsAt } from './attempts.ts';
 import { makeDurable, makeFolder, replaceFile } from './durable.ts';
+import { entrySchema } from './entry.ts';
 import { type AppPaths, errorCode, mustStand, refused } from './paths.ts';
-import { revisionSchema } from './state-file.ts';
+import { inWords, setAside } from './set-aside.ts';
 
 /** When the file has this many lines, the older half is dropped. */
 const mostLines = 1_000;
 
-const entryEntries: { [Key in keyof HistoryEntry]: v.GenericSchema<unknown, HistoryEntry[Key]> } = {
-  at: v.string(),
-  revision: revisionSchema,
-  from: v.nullable(revisionSchema),
-  result: v.picklist(['deployed', 'test failed', 'script failed', 'rolled back']),
-  reason: v.string(),
-  seconds: v.number(),
-  downtime: v.nullable(v.number()),
-};
-const entrySchema = v.object(entryEntries);
+/** No history is larger, in bytes. */
+const mostBytes = 64 * 1_048_576;
 
 /** The past of an app, in its file; what the disk refuses waits in memory until it can be added. */
 export interface History {
   readonly trouble: Failure | null;
+  /** What is not in the file yet, oldest first. */
+  readonly waiting: readonly HistoryEntry[];
   /** Resolves to null once the entry is on disk, or to what keeps it in memory. Never rejects. */
   append(entry: HistoryEntry): Promise<Failure | null>;
   /**
@@ -37,13 +32,36 @@ export interface History {
   flush(): Promise<unknown>;
 }
 
-export function openHistory(paths: AppPaths, warn: (text: string) => void): History {
+export interface HistoryOptions {
+  /** Told of what goes wrong, a line without the app's name. */
+  readonly warn: (text: string) => void;
+  /** Entries that an earlier Huddle may not have come to add. */
+  readonly untold: readonly HistoryEntry[];
+}
+
+export function openHistory(paths: AppPaths, { warn, untold }: HistoryOptions): History {
   const path = paths.history;
   const attempts = attemptsAt(path, { warn, again: () => void drain() });
-  let waiting: readonly HistoryEntry[] = [];
+  let waiting = untold;
   let last: Promise<Failure | null> = Promise.resolve(null);
+  let begun: Promise<void> | null = null;
 
+  /** Once, before the file is first used. */
+  async function begin(): Promise<void> {
+    await setAsideForeign(path, warn);
+    const told = untold.length === 0 ? [] : await readHistory(path);
+    const known = new Set(told.map((entry) => JSON.stringify(entry)));
+    waiting = waiting.filter((entry) => !untold.includes(entry) || !known.has(JSON.stringify(entry)));
+  }
+  function ready(): Promise<void> {
+    begun ??= begin().catch((error: unknown) => {
+      begun = null;
+      throw error;
+    });
+    return begun;
+  }
   async function addAll(): Promise<void> {
+    await ready();
     for (let [next] = waiting; next !== undefined; [next] = waiting) {
       mustStand(paths);
       await appendHistory(path, next);
@@ -55,22 +73,46 @@ export function openHistory(paths: AppPaths, warn: (text: string) => void): Hist
     last = last.then(() => attempts.of(addAll()));
     return last;
   }
+  if (untold.length > 0) void drain();
   return {
     get trouble() {
       return attempts.failure;
+    },
+    get waiting() {
+      return waiting;
     },
     append(entry) {
       waiting = [...waiting, entry].slice(-mostLines);
       return drain();
     },
     async read(limit) {
-      const written = await readHistory(path).catch((error: unknown) => {
+      const reading = ready().then(() => readHistory(path));
+      const written = await reading.catch((error: unknown) => {
         throw refused(error, 'reading', path);
       });
       return [...written, ...waiting].toReversed().slice(0, limit);
     },
     flush: () => last,
   };
+}
+
+/** Moves away what is no history: a folder, another program's file. A single line that is none is passed over. */
+async function setAsideForeign(path: string, warn: (text: string) => void): Promise<void> {
+  const reason = await whyForeign(path);
+  if (reason !== null) warn(`history.jsonl is damaged (${reason}); ${setAside(path)}`);
+}
+
+async function whyForeign(path: string): Promise<string | null> {
+  try {
+    if ((await stat(path)).size > mostBytes) return 'it is too large';
+    const lines = await linesOf(path);
+    return lines.length === 0 || lines.some((line) => parseEntry(line) !== null) ? null : 'it holds no entry';
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT') return null;
+    if (code === 'EISDIR' || code === 'ELOOP') return inWords(error);
+    throw error;
+  }
 }
 
 /** Oldest first. */

@@ -129,14 +129,26 @@ function makePrivate(folder: string, sign: string): void {
   chmodSync(folder, 0o700);
 }
 
-/** Plainly first: on a read-only file system Node's recursive mkdir says ENOENT, as if a folder were missing. */
+/**
+ * Makes a folder and those above it, one by one: Node's recursive mkdir says ENOENT on a read-only file system, as if a
+ * folder were missing, and never returns where a file system has folders but takes none, as /proc.
+ */
 function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') mkdirSync(folder, { recursive: true, mode: 0o700 });
-    else if (errorCode(error) !== 'EEXIST') throw error;
+    if (errorCode(error) === 'EEXIST') return;
+    if (errorCode(error) !== 'ENOENT') throw error;
+    if (existsSync(dirname(folder))) throw noPlace(folder, error);
+    makeFolder(dirname(folder));
+    mkdirSync(folder, { mode: 0o700 });
   }
+}
+
+function noPlace(folder: string, cause: unknown): Failure {
+  const reason = 'its file system takes no new folders';
+  const hint = 'Name a folder on a disk with --state DIR.';
+  return new Failure('directory-missing', { doing: 'making', subject: folder, reason, hint, cause });
 }
 
 function occupied(folder: string, reason: string, hint: string): Failure {

@@ -4,8 +4,9 @@ import * as v from 'valibot';
 import type { Revision } from '../../machines/facts.ts';
 import { faultPoint } from '../fault.ts';
 import { here } from '../platform/here.ts';
+import { revisionSchema } from './entry.ts';
 import { errorCode } from './paths.ts';
-import { inWords, revisionSchema } from './state-file.ts';
+import { inWords, setAside } from './set-aside.ts';
 
 /** The process of an app's program, so that the next Huddle can take it over. */
 export interface ProgramRecord {
@@ -34,13 +35,16 @@ const recordEntries: { [Key in keyof ProgramRecord]: v.GenericSchema<unknown, Pr
 };
 const recordSchema = v.object(recordEntries);
 
-/** The program that was last written down. A damaged file counts as none, with a warning: its mark finds the program too. */
+/**
+ * The program that was last written down. A damaged file is set aside with a warning, and counts as none: its mark finds
+ * the program too.
+ */
 export function readProgram(path: string, warn: (text: string) => void): ProgramRecord | null {
   try {
     return v.parse(recordSchema, JSON.parse(readFileSync(path, 'utf8')));
   } catch (error) {
     if (errorCode(error) !== 'ENOENT')
-      warn(`program.json is damaged (${inWords(error)}); the program is looked for by its mark`);
+      warn(`program.json is damaged (${inWords(error)}); the program is looked for by its mark; ${setAside(path)}`);
     return null;
   }
 }

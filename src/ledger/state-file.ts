@@ -1,16 +1,15 @@
-import { readFileSync, renameSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as v from 'valibot';
 import { noFacts } from '../../machines/facts.ts';
-import type { Facts, Rejection } from '../../machines/facts.ts';
-import { errorCode, refusal } from './paths.ts';
+import type { Facts, HistoryEntry, Rejection } from '../../machines/facts.ts';
+import { entrySchema, revisionSchema } from './entry.ts';
+import { errorCode } from './paths.ts';
 import type { AppPaths } from './paths.ts';
+import { inWords, setAside } from './set-aside.ts';
 
 /** Raised when an older Huddle could misread the file. What is merely added later has a default, and needs no new one. */
 const version = 1;
-
-/** A commit id: 40 hex digits, 64 in a SHA-256 repository. */
-export const revisionSchema = v.pipe(v.string(), v.regex(/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/, 'not a commit id'));
 
 type Entries<T> = { [Key in keyof T]: v.GenericSchema<unknown, T[Key]> };
 
@@ -42,17 +41,20 @@ export interface State {
    * boot the tree may be half of one revision and half of another.
    */
   readonly unsynced: string | null;
+  /** What the history may not have yet: an attempt and the facts that follow from it are on disk by one stroke. */
+  readonly untold: readonly HistoryEntry[];
 }
 
 const stateSchema = v.object({
   version: v.literal(version),
   facts: v.object(facts),
   unsynced: v.optional(v.nullable(v.string()), null),
+  untold: v.optional(v.array(entrySchema), []),
 });
 
 /** The text of `state.json`. */
-export function stateText({ facts: known, unsynced }: State): string {
-  return `${JSON.stringify({ version, facts: known, unsynced }, null, 2)}\n`;
+export function stateText({ facts: known, unsynced, untold }: State): string {
+  return `${JSON.stringify({ version, facts: known, unsynced, untold }, null, 2)}\n`;
 }
 
 /**
@@ -61,7 +63,7 @@ export function stateText({ facts: known, unsynced }: State): string {
  * nothing is known. Never throws.
  */
 export function readState(paths: AppPaths, warn: (text: string) => void): State {
-  const nothing = { facts: noFacts, unsynced: null };
+  const nothing = { facts: noFacts, unsynced: null, untold: [] };
   return readOrSetAside(paths.state, warn) ?? readOrSetAside(paths.oldState, warn) ?? nothing;
 }
 
@@ -72,23 +74,5 @@ function readOrSetAside(path: string, warn: (text: string) => void): State | nul
     if (errorCode(error) === 'ENOENT') return null;
     warn(`${basename(path)} is damaged (${inWords(error)}); ${setAside(path)}`);
     return null;
-  }
-}
-
-/** The message of a schema with the key that it is about. */
-export function inWords(thrown: unknown): string {
-  if (!v.isValiError(thrown)) return refusal(thrown);
-  const [issue] = thrown.issues;
-  const key = v.getDotPath(issue);
-  return key === null ? issue.message : `${key}: ${issue.message}`;
-}
-
-function setAside(path: string): string {
-  const aside = `${path}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
-  try {
-    renameSync(path, aside);
-    return `it is kept as ${aside}`;
-  } catch (error) {
-    return `it could not be set aside: ${refusal(error)}`;
   }
 }

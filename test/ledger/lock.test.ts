@@ -100,6 +100,19 @@ suite('The lock of a folder', () => {
 });
 
 suite('The state folder', () => {
+  test('is refused in words where no folder can be made', (t) => {
+    for (const state of ['/proc/huddle', '/proc/huddle/state']) {
+      const failure = { code: 'directory-missing', reason: 'its file system takes no new folders', hint: /--state/ };
+      assert.throws(() => takeLock(statePaths(scratch(t), state)), failure);
+    }
+  });
+
+  test('is made with all folders above it', (t) => {
+    const folder = scratch(t);
+    takeLock(statePaths(folder, join(folder, 'far/off/state'))).release();
+    assert.equal(statSync(join(folder, 'far/off/state')).mode & 0o777, 0o700);
+  });
+
   test('is private, and so is what is in it', (t) => {
     const paths = statePaths(scratch(t));
     const lock = takeLock(paths);
