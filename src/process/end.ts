@@ -1,4 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { here } from '../platform/here.ts';
+import type { TreeEnding } from '../platform/platform.ts';
 import { killCgroup, removeCgroup } from './cgroup.ts';
 import { type Identity, isAlive, sendSignal } from './identity.ts';
 import { markedWith, membersOf, type Tree } from './tree.ts';
@@ -9,9 +11,30 @@ import { markedWith, membersOf, type Tree } from './tree.ts';
  * that aborts first.
  */
 export async function endByForce(tree: Tree, abort: AbortSignal): Promise<void> {
+  if (here.treeEnding !== null) return endWhole(tree, here.treeEnding, abort);
   killCgroup(tree.cgroup);
   await killAll(() => membersOf(tree), abort);
   await gone(tree, abort);
+}
+
+/** While its root is there, the tree hangs together; when that has ended by itself, its children have to be looked for. */
+async function endWhole(tree: Tree, { killTree, orphansOf }: TreeEnding, abort: AbortSignal): Promise<void> {
+  const roots = (await hasEnded(tree)) ? await orphansOf(tree.root) : [tree.root.pid];
+  for (const pid of roots) await killTree(pid);
+  await rootGone(tree, abort);
+  await gone(tree, abort);
+}
+
+/** Resolves when the first process of the tree has ended; rejects with the signal's reason when that aborts first. */
+export async function rootGone(tree: Tree, abort: AbortSignal): Promise<void> {
+  for (let look = 0; !(await hasEnded(tree)); look++) await pauseBefore(look, abort, tree.reaped);
+}
+
+/** Of a child of ours Node knows; until it tells, the pid is not given away. */
+export async function hasEnded({ root, reaped }: Tree): Promise<boolean> {
+  if (reaped === null) return !isAlive(root);
+  const ended = () => true;
+  return Promise.race([reaped.then(ended, ended), setImmediate(false)]);
 }
 
 /**

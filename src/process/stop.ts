@@ -1,14 +1,15 @@
 import { asFailure, Failure } from '../../machines/failure.ts';
 import { faultPoint } from '../fault.ts';
+import { here } from '../platform/here.ts';
 import { type CommandInput, inWords, nameOf, runCommand } from './command.ts';
-import { gone, pauseBefore } from './end.ts';
+import { endByForce, gone, hasEnded, pauseBefore, rootGone } from './end.ts';
 import { type Identity, isAlive, sendSignal } from './identity.ts';
 import { readTableSoon } from './table.ts';
 import { Doubt, membersOf, type Tree } from './tree.ts';
 
 /** How a program is asked to end. */
 export interface StopRequest {
-  /** `SIGTERM`, … */
+  /** `SIGTERM`, …; on Windows nothing can be sent. */
   readonly signal: string;
   /** Run instead of the signal, in the program's own surroundings: see `stopCommandOf`. */
   readonly command: StopCommand | null;
@@ -25,6 +26,7 @@ export type StopCommand = Omit<CommandInput, 'doing' | 'timeout' | 'signal' | 's
  * A stop command that fails counts as none. Rejects when `abort` does; some of the tree may be alive then.
  */
 export async function endGently(tree: Tree, request: StopRequest, abort: AbortSignal): Promise<void> {
+  if (here.treeEnding !== null) return endWithoutSignals(tree, request, abort);
   const asked = new Set<string>();
   const ask = (members: readonly Identity[], signal: string | null): void => {
     for (const member of members) {
@@ -52,6 +54,12 @@ export async function endGently(tree: Tree, request: StopRequest, abort: AbortSi
   await gone(tree, abort);
 }
 
+/** Where no signal can be caught only a stop command asks gently; without one, or when it fails, the tree is killed. */
+async function endWithoutSignals(tree: Tree, request: StopRequest, abort: AbortSignal): Promise<void> {
+  if (!(await hasEnded(tree)) && (await heeds(request, abort))) await rootGone(tree, abort);
+  await endByForce(tree, abort);
+}
+
 function keyOf({ pid, startTime }: Identity): string {
   return `${pid}:${startTime}`;
 }
@@ -63,7 +71,8 @@ async function heeds({ command, warn }: StopRequest, signal: AbortSignal): Promi
   try {
     const { exit } = await runCommand({ ...command, doing, timeout: null, signal, sweep: true });
     if (exit.code === 0) return true;
-    const hint = 'The stop signal was sent instead; correct application.stop command.';
+    const instead = here.treeEnding === null ? 'The stop signal was sent' : 'It was killed';
+    const hint = `${instead} instead; correct application.stop command.`;
     warn(new Failure('script-failed', { doing, subject: nameOf(command.command), reason: inWords(exit), hint }));
   } catch (thrown) {
     signal.throwIfAborted();
