@@ -121,7 +121,12 @@ export function endingNews({ context }: Moment): ProgramNews {
 /** Seconds until it starts again by itself; null: it does not. */
 function nextStart(context: ProgramContext): number | null {
   if (isJobDone(context) || isLeftDown(context) || isAtLimit(context)) return null;
-  return crashDelay(context.exits) / 1000;
+  return restartDelay(context) / 1000;
+}
+
+/** Milliseconds until it starts again by itself; a revision that is refused waits, so that its app may stop it first. */
+export function restartDelay({ exits, verdict }: ProgramContext): number {
+  return crashDelay(verdict === 'refused' ? Math.max(2, exits) : exits);
 }
 
 export function notReady({ config, failure }: ProgramContext): Failure {

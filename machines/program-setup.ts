@@ -1,6 +1,6 @@
 import { assign, enqueueActions, sendParent, sendTo, setup } from 'xstate';
 import type { AppConfig } from './config.ts';
-import { crashDelay, isSame, longestTimer } from './policy.ts';
+import { isSame, longestTimer } from './policy.ts';
 import { processMachine } from './process.ts';
 import {
   crashLimit,
@@ -12,6 +12,7 @@ import {
   notReady,
   type ProgramContext,
   type ProgramEvent,
+  restartDelay,
   statusOf,
 } from './program-context.ts';
 import type { ProgramNews } from './news.ts';
@@ -85,7 +86,9 @@ export const programSetup = setup({
     unwatch: enqueueActions(({ enqueue }) => enqueue.stopChild('watchdog')),
     /** Another watchdog section replaces the watchdog, not the process. */
     rewatch: enqueueActions(({ context, event, enqueue, self }) => {
-      if (event.type !== 'configure' || isSame(event.config.watchdog, context.config.watchdog)) return;
+      // Before there is a process there is nothing to watch.
+      if (event.type !== 'configure' || context.pid === null) return;
+      if (isSame(event.config.watchdog, context.config.watchdog)) return;
       const { config } = event;
       const watched = { name: context.name, revision: context.revision ?? '', config };
       const isWatching = self.getSnapshot().children['watchdog'] !== undefined;
@@ -106,10 +109,9 @@ export const programSetup = setup({
       enqueue.assign({ verdict: 'accepted' });
       enqueue.sendParent((): ProgramReport => ({ type: 'program.accepted' }));
     }),
-    /** A revision that is refused has used up its start at once: the next one waits, and the app may stop it first. */
     refuse: enqueueActions(({ context, enqueue }) => {
       if (context.verdict !== 'none') return;
-      enqueue.assign({ verdict: 'refused', exits: Math.max(2, context.exits) });
+      enqueue.assign({ verdict: 'refused' });
       enqueue.sendParent(({ context }): ProgramReport => ({ type: 'program.refused', failure: notAccepted(context) }));
     }),
     giveUp: enqueueActions(({ enqueue }) => {
@@ -140,13 +142,13 @@ export const programSetup = setup({
       context.verdict === 'none' && (context.ending === 'sick' || context.exits >= 2 || isAtLimit(context)),
     isAtLimit: ({ context }) => isAtLimit(context),
     isRetried: ({ context }) => context.config.application.retry > 0,
-    isAnsweredAtOnce: ({ context }) => crashDelay(context.exits) === 0,
+    isAnsweredAtOnce: ({ context }) => restartDelay(context) === 0,
   },
   delays: {
     settle: ({ context }) => context.config.application.settle * 1000,
     readyTimeout: ({ context }) => context.config.application.readyTimeout * 1000,
     crashWindow: ({ context }) => context.config.application.crashWindow * 1000,
-    crashDelay: ({ context }) => crashDelay(context.exits),
+    crashDelay: ({ context }) => restartDelay(context),
     retry: ({ context }) =>
       context.config.application.retry === 0 ? longestTimer : context.config.application.retry * 1000,
   },

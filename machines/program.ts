@@ -1,6 +1,15 @@
 import { programSetup } from './program-setup.ts';
 import { endingNews, givenUpNews, missedNews, sickNews, stuckNews, takenOverNews, upNews } from './program-context.ts';
 
+/** What ends an instance: none of these is lost on one that is about to end by itself. */
+const toBeEnded = {
+  stop: { target: 'stopping', actions: 'endToStop' },
+  kill: { target: 'stopping', actions: ['endToStop', 'killProcess'] },
+  start: { target: 'stopping', actions: ['take', 'endToRestart'] },
+  restart: { target: 'stopping', actions: ['endToRestart', 'countRestart'] },
+  replace: { target: 'stopping', actions: ['takeConfig', 'endToRestart'] },
+} as const;
+
 /**
  * Keeps the start command of one app alive.
  *
@@ -62,12 +71,9 @@ export const programMachine = programSetup.createMachine({
           after: { crashWindow: { actions: 'forgetExits' } },
           exit: 'unwatch',
           on: {
-            stop: { target: 'stopping', actions: 'endToStop' },
-            kill: { target: 'stopping', actions: ['endToStop', 'killProcess'] },
-            start: { target: 'stopping', actions: ['take', 'endToRestart'] },
-            restart: { target: 'stopping', actions: ['endToRestart', 'countRestart'] },
-            replace: { target: 'stopping', actions: ['takeConfig', 'endToRestart'] },
+            ...toBeEnded,
             configure: { actions: ['rewatch', 'takeConfig'] },
+            'process.ended': 'ending',
             'watchdog.unhealthy': { target: 'stopping', actions: ['endAsSick', { type: 'tell', params: sickNews }] },
           },
           initial: 'starting',
@@ -108,13 +114,8 @@ export const programMachine = programSetup.createMachine({
                     ],
                   },
                 },
-                settling: { after: { settle: 'settled' }, on: { 'process.ended': 'ending' } },
-                settled: {
-                  always: { guard: 'isHealthy', target: '#program.instance.serving.up' },
-                  on: { 'process.ended': 'ending' },
-                },
-                /** It has exited, and is not to be accepted for what it left behind. */
-                ending: {},
+                settling: { after: { settle: 'settled' } },
+                settled: { always: { guard: 'isHealthy', target: '#program.instance.serving.up' } },
               },
             },
             up: {
@@ -126,6 +127,8 @@ export const programMachine = programSetup.createMachine({
             },
           },
         },
+        /** It has exited by itself, and what it left is being swept: no probe and no timer judges it any more. */
+        ending: { on: { ...toBeEnded, configure: { actions: 'takeConfig' } } },
         stopping: {
           entry: ['stopProcess', { type: 'announce', params: { state: 'stopping' } }],
           on: {
@@ -180,6 +183,7 @@ export const programMachine = programSetup.createMachine({
       entry: { type: 'announce', params: { state: 'backing off' } },
       after: { crashDelay: { target: 'instance', actions: 'countRestart' } },
       on: {
+        start: { target: 'instance', actions: 'take' },
         stop: 'stopped',
         kill: 'stopped',
         restart: { target: 'instance', actions: ['renew', 'countRestart'] },
@@ -195,6 +199,7 @@ export const programMachine = programSetup.createMachine({
         ],
       },
       on: {
+        start: { target: 'instance', actions: 'take' },
         stop: 'stopped',
         kill: 'stopped',
         restart: { target: 'instance', actions: ['renew', 'countRestart'] },

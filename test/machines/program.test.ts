@@ -541,3 +541,46 @@ suite('commands to a program', () => {
     assert.deepEqual(new Set(stage.said()), new Set(['program.stuck']));
   });
 });
+
+suite('a program, as its graph has taught', () => {
+  test('is given up only after as many ends as its crash limit says, a refusal or not', async () => {
+    const stage = await begin(watched({ crashLimit: 2, readyTimeout: 5 }));
+    stage.fortune.isWell = false;
+    await stage.start();
+    await stage.pass(5.5);
+    assert.equal(stage.state(), 'backing off');
+    await stage.pass(7);
+    assert.equal(stage.state(), 'given up');
+    assert.deepEqual(stage.said(), ['program.live', 'program.refused', 'program.live', 'program.gaveUp']);
+  });
+
+  test('starts what it is told to while it backs off and after it was given up', async () => {
+    const stage = await begin(appConfig({ application: { crashLimit: 3 } }));
+    await stage.start('a');
+    await stage.exits();
+    await stage.exits();
+    assert.equal(stage.state(), 'backing off');
+    await stage.start('b');
+    assert.equal(stage.times('spawn b').length, 1);
+    await stage.exits();
+    await stage.exits();
+    await stage.pass(1.5);
+    await stage.exits();
+    assert.equal(stage.state(), 'given up');
+    await stage.start('c');
+    assert.equal(stage.times('spawn c').length, 1);
+  });
+
+  test('is not judged any more once it has exited, while what it left is swept', async () => {
+    const stage = await begin(watched({ restart: 'on failure', readyTimeout: 5 }));
+    stage.fortune.isWell = false;
+    await stage.start();
+    stage.fortune.sweeps = false;
+    await stage.exits(0);
+    const probes = stage.times('probe').length;
+    await stage.pass(8);
+    assert.equal(stage.times('probe').length, probes);
+    const isSick = stage.told.some(({ type }) => type === 'unhealthy');
+    assert.equal(isSick, false);
+  });
+});
