@@ -42,10 +42,19 @@ function candidates(before: readonly string[], current: string): readonly Candid
     const wanted = command.args[open.name];
     if (wanted !== undefined && wanted.type !== 'boolean') return valuesOf(wanted);
   }
+  const [, inline] = /^--([^=]+)=/.exec(current) ?? [];
+  if (inline !== undefined) return inlineValuesOf(inline, command);
   if (current.startsWith('-')) return optionsOf(command, new Set(given.map(({ name }) => name)));
   if (verb === undefined) return verbs.map(({ meta }) => ({ word: meta.name, description: meta.description }));
   const folder = given.findLast(({ name }) => name === 'config')?.value ?? '.';
   return wordsOf(command, after, folder.replace(/^~(?=\/|$)/, homedir()));
+}
+
+/** `--for=windows` in one word; folders are for the shell, which completes them only where they stand alone. */
+function inlineValuesOf(name: string, { args }: Command): readonly Candidate[] {
+  const wanted = args[name];
+  const values = wanted === undefined ? folders : valuesOf(wanted);
+  return values === folders ? [] : values.map(({ word }) => plain(`--${name}=${word}`));
 }
 
 function valuesOf(wanted: ArgDef): readonly Candidate[] | typeof folders {

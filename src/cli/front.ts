@@ -102,7 +102,7 @@ function checkOption(token: OptionToken, args: readonly string[], command: Comma
 interface Value {
   readonly what: string;
   readonly example: string;
-  fits(value: string): boolean;
+  readonly fits: (value: string) => boolean;
 }
 
 /** What an option wants to be followed by. */
