@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { chmod, chown, cp, mkdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -12,7 +12,7 @@ import { checkOut } from '../../src/git/check-out.ts';
 import type { GitPlace } from '../../src/git/place.ts';
 import { parseRemote } from '../../src/git/remote-url.ts';
 import { openWorkingCopy } from '../../src/git/working-copy.ts';
-import { byHand, git, patience, scene, serveHttp, tree, type Scene } from './support.ts';
+import { git, output, patience, plainly, scene, serveHttp, tree, type Scene } from './support.ts';
 
 /** Everything that Huddle does with git, once, errors aside. */
 async function cycle(place: GitPlace, revision: string): Promise<void> {
@@ -24,18 +24,6 @@ async function cycle(place: GitPlace, revision: string): Promise<void> {
     () => checkOut(place, { revision, branch: 'main' }, patience),
   ];
   for (const step of steps) await step();
-}
-
-/** Plain git with all output kept, which may fail: how it ends is not what is looked at. */
-async function plainly(folder: string, ...argv: string[]): Promise<string> {
-  return (await output(spawn('git', argv, { cwd: folder, env: byHand, timeout: 20_000 }))).said;
-}
-
-async function output(child: ChildProcessWithoutNullStreams): Promise<{ said: string; code: number | null }> {
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += String(chunk)));
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { said, code };
 }
 
 interface Attack {

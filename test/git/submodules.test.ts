@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { askRemote, fetchRevision } from '../../src/git/ask.ts';
@@ -8,7 +8,7 @@ import { makeCandidate } from '../../src/git/candidate.ts';
 import { checkOut } from '../../src/git/check-out.ts';
 import type { GitPlace } from '../../src/git/place.ts';
 import { openWorkingCopy } from '../../src/git/working-copy.ts';
-import { git, patience, scene, serveHttp, tree, type Scene } from './support.ts';
+import { git, output, patience, plainChild, plainly, scene, serveHttp, tree, type Scene } from './support.ts';
 
 interface Nested {
   readonly at: Scene;
@@ -166,34 +166,124 @@ suite('submodules', { concurrency: 3 }, () => {
   });
 });
 
+interface Attack {
+  /** The `.gitmodules`; `LIB` stands for the library's URL, `OWNED` for a file that the attack makes. */
+  readonly text: string;
+  /** What falls for it in a clone: a line of shell. */
+  readonly plain: string;
+  /** How Huddle refuses; null: it passes by what is malicious and deploys. */
+  readonly code: string | null;
+}
+
+// git 2.39 itself refuses most of these; for them, `plain` is what git did before it did, or what a script does that
+// hands a value of `.gitmodules` to a command. Refusing is not left to git: an older one may be installed.
+const attacks: Record<string, Attack> = {
+  // Refused by git in `.gitmodules` since 2.24.1; obeyed until today in the config, where `git submodule init` copied it.
+  'a command to run on update': {
+    text: '[submodule "lib"]\n\tpath = lib\n\turl = LIB\n\tupdate = !touch OWNED\n',
+    plain:
+      'git config --file .gitmodules --unset submodule.lib.update; git -c "submodule.lib.update=!touch OWNED;:" submodule update --init',
+    code: null,
+  },
+  'an ext:: URL': {
+    text: '[submodule "lib"]\n\tpath = lib\n\turl = "ext::sh -c touch% OWNED"\n',
+    plain: 'git submodule update --init',
+    code: 'not-supported',
+  },
+  // CVE-2018-17456: ignored by git since 2.19.1. A script that does not write `--` before the URL still does this.
+  'a URL that is an option': {
+    text: '[submodule "lib"]\n\tpath = lib\n\turl = "--upload-pack=touch OWNED"\n',
+    plain: 'git ls-remote "--upload-pack=touch OWNED" .',
+    code: 'not-supported',
+  },
+  // CVE-2017-1000117: blocked by git since 2.14.1. This is the ssh that an older one starts.
+  'an ssh host that is an option': {
+    text: '[submodule "lib"]\n\tpath = lib\n\turl = "ssh://-oProxyCommand=touch%20OWNED/x"\n',
+    plain: 'ssh "-oProxyCommand=touch OWNED" /x',
+    code: 'not-supported',
+  },
+  'an scp-like host that is an option': {
+    text: '[submodule "lib"]\n\tpath = lib\n\turl = "-oProxyCommand=touch OWNED:x"\n',
+    plain: 'ssh "-oProxyCommand=touch OWNED" x',
+    code: 'not-supported',
+  },
+  // CVE-2018-11235: ignored by git since 2.17.1. Before, it cloned into the folder of that name.
+  'a name that leaves the modules folder': {
+    text: '[submodule "../../evil"]\n\tpath = lib\n\turl = LIB\n',
+    plain: 'mkdir .git/modules; git clone --separate-git-dir=.git/modules/../../evil LIB lib',
+    code: 'not-supported',
+  },
+  // CVE-2019-1387: git refuses when the outer submodule is there already, and follows the name when it is not.
+  'a name inside another submodule': {
+    text: '[submodule "lib/hooks"]\n\tpath = lib\n\turl = LIB\n[submodule "lib"]\n\tpath = other\n\turl = LIB\n',
+    plain: 'git submodule update --init',
+    code: 'not-supported',
+  },
+  // git finds no such path in the tree, as Huddle does. A script that clones by `.gitmodules` alone follows it.
+  'a path that leaves the working copy': {
+    text: '[submodule "lib"]\n\tpath = ../outside\n\turl = LIB\n',
+    plain: 'git clone LIB ../outside',
+    code: null,
+  },
+};
+
 suite('a malicious .gitmodules', { concurrency: 3 }, () => {
-  const attacks: Record<string, (lib: string) => string> = {
-    'a command to run on update': (lib) => `[submodule "lib"]\npath=lib\nurl=${lib}\nupdate=!touch OWNED\n`,
-    'an ext:: URL': () => `[submodule "lib"]\npath=lib\nurl="ext::sh -c touch% OWNED"\n`,
-    'a URL that is an option': () => `[submodule "lib"]\npath=lib\nurl="--upload-pack=touch OWNED"\n`,
-    'an ssh host that is an option': () => `[submodule "lib"]\npath=lib\nurl="ssh://-oProxyCommand=touch OWNED/x"\n`,
-    'a name that leaves the modules folder': (lib) => `[submodule "../../evil"]\npath=lib\nurl=${lib}\n`,
-    'a name inside another submodule': (lib) =>
-      `[submodule "lib/hooks"]\npath=lib\nurl=${lib}\n[submodule "lib"]\npath=other\nurl=${lib}\n`,
-  };
-  for (const [what, text] of Object.entries(attacks))
+  for (const [what, { text, plain, code }] of Object.entries(attacks))
     test(`does nothing with ${what}`, async () => {
       const { at, place } = await nested();
-      const owned = join(at.folder, 'owned');
-      const written = text(join(at.folder, 'lib.git')).replaceAll('OWNED', owned);
-      await at.push({ '.gitmodules': written });
-      await deploy(place).catch(() => undefined);
-      assert.ok(!existsSync(owned));
-      assert.ok(!existsSync(join(at.local, 'evil')));
-      assert.ok(!existsSync(join(at.local, '.git/evil')));
-      assert.ok(!existsSync(join(at.local, '.git/modules/lib/hooks/HEAD')));
+      const [owned, outside] = [join(at.folder, 'owned'), join(at.folder, 'outside')];
+      const filled = (line: string): string =>
+        line.replaceAll('LIB', join(at.folder, 'lib.git')).replaceAll('OWNED', owned);
+      const harm = (clone: string): string[] =>
+        [owned, outside, join(clone, 'evil'), join(clone, '.git/modules/lib/hooks/HEAD')].filter(existsSync);
+      await at.push({ '.gitmodules': filled(text) });
+
+      const copy = join(at.folder, 'copy');
+      git(at.folder, 'clone', '--quiet', at.remote, copy);
+      const { said } = await output(plainChild(copy, ['sh', '-c', filled(plain)]));
+      assert.equal(harm(copy).length, 1, `plain git does not fall for it: ${said}`);
+      for (const trace of harm(copy)) await rm(trace, { recursive: true });
+
+      if (code === null) await deploy(place);
+      else await assert.rejects(deploy(place), { code });
+      assert.deepEqual(harm(at.local), []);
     });
 
-  test('does not reach into this machine from a remote that is not a path', async () => {
-    const { at } = await nested();
-    const forge = await serveHttp({ root: at.folder });
-    await at.push({ '.gitmodules': `[submodule "lib"]\npath=lib\nurl=${join(at.folder, 'lib.git')}\n` });
-    const place = at.place({ remotePath: `${forge.url}/remote.git`, submodules: true });
-    await assert.rejects(deploy(place), { code: 'not-supported' });
+  test('runs no command on update that somebody has put into .git/config', async () => {
+    const { at, place, bump } = await nested();
+    await deploy(place);
+    const owned = join(at.folder, 'owned');
+    git(at.local, 'config', 'submodule.lib.update', `!touch ${owned};:`);
+    await bump('2');
+    const copy = join(at.folder, 'copy');
+    await cp(at.local, copy, { recursive: true });
+    await plainly(copy, 'pull', '--quiet', at.remote, 'main');
+    const said = await plainly(copy, 'submodule', 'update');
+    assert.ok(existsSync(owned), said);
+    await rm(owned);
+    await deploy(place);
+    assert.ok(!existsSync(owned));
+    assert.equal((await tree(at.local))['lib/lib.txt'], '2');
+  });
+
+  test('follows no link that lies where a submodule is to be', async () => {
+    const { at, place } = await nested();
+    const elsewhere = join(at.folder, 'elsewhere');
+    await mkdir(elsewhere);
+    await mkdir(at.local);
+    await symlink(elsewhere, join(at.local, 'lib'));
+    // `git submodule` refuses since 2.39.4, and its clone follows still.
+    await plainly(at.local, 'clone', join(at.folder, 'lib.git'), 'lib');
+    assert.ok(existsSync(join(elsewhere, 'lib.txt')));
+    await rm(at.local, { recursive: true });
+    await rm(elsewhere, { recursive: true });
+    await mkdir(elsewhere);
+
+    await deploy(at.place());
+    await rm(join(at.local, 'lib'), { recursive: true });
+    await symlink(elsewhere, join(at.local, 'lib'));
+    await deploy(place);
+    assert.deepEqual(await readdir(elsewhere), []);
+    assert.equal((await tree(at.local))['lib/lib.txt'], '1');
   });
 });

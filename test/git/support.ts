@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -26,6 +26,25 @@ export const byHand: Record<string, string> = {
   // Tests lay submodules out by path.
   GIT_ALLOW_PROTOCOL: 'file:http:ssh:git:ext',
 };
+
+/** Plain git with all output kept, which may fail: how it ends is not what is looked at. */
+export async function plainly(folder: string, ...argv: string[]): Promise<string> {
+  return (await output(plainChild(folder, ['git', ...argv]))).said;
+}
+
+/** A command as a person at the keyboard starts it, still running. */
+export function plainChild(folder: string, argv: readonly string[], env: Record<string, string> = {}): ChildProcess {
+  const [command = 'git', ...rest] = argv;
+  return spawn(command, rest, { cwd: folder, env: { ...byHand, ...env }, timeout: 20_000 });
+}
+
+/** What a child says and how it ends. */
+export async function output(child: ChildProcess): Promise<{ said: string; code: number | null }> {
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (said += String(chunk)));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { said, code };
+}
 
 export interface Scene {
   readonly folder: string;
