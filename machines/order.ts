@@ -38,6 +38,9 @@ export type Outcome =
   | { readonly type: 'still rejected' | 'test pending'; readonly branch: string; readonly revision: Revision }
   | { readonly type: 'deployed' | 'rolled back'; readonly revision: Revision; readonly entry: HistoryEntry };
 
+/** An order that was carried out. */
+export type Done = Exclude<Outcome, { type: 'failed' }>;
+
 /** Why the app does not take this order as it is now; null where it does. */
 export function refusal({ type }: Order, { state, context }: Look): Failure | null {
   const { name, facts, config } = context;

@@ -10,8 +10,7 @@ import { tellMoments } from './fault.ts';
 import { watchFolder } from './config/watch.ts';
 import { type Log, openLog } from './control/log.ts';
 import { because, tell } from './control/prose.ts';
-import { serveControl } from './control/server.ts';
-import type { Change } from './control/source.ts';
+import { keepControl } from './control/keep.ts';
 import type { AppStatus } from './control/status.ts';
 import { type Desk, type Office, openDesk } from './effects/desk.ts';
 import { takeLock } from './ledger/lock.ts';
@@ -22,7 +21,8 @@ import { marksOf } from './process/adopt.ts';
 import { appPrefix, folderMark } from './process/mark.ts';
 import { turns } from './effects/turns.ts';
 import { giveBack } from './memory.ts';
-import { appIn, appsIn, isAppActor, isAtRest } from './view.ts';
+import { bulletin, sourceOf } from './source.ts';
+import { isAppActor, isAtRest } from './view.ts';
 import { wire } from './wire.ts';
 
 export interface DaemonOptions {
@@ -73,11 +73,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   /** What makes it impossible to go on. */
   let fatal: Failure | null = null;
   const died = new Set<string>();
-  const listeners = new Set<(change: Change) => void>();
-  const publish = (change: Change) => {
-    for (const listener of listeners) listener(change);
-  };
-  const apps = () => appsIn(root.getSnapshot());
+  const changes = bulletin();
 
   const machine = wire({
     office,
@@ -85,14 +81,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     tell: (name, news) => report(log, name, news, root.getSnapshot()),
     record: (name, entry) => {
       void desk(name).ledger.append(entry);
-      publish({ type: 'deployment', name, entry });
+      changes.publish({ type: 'deployment', name, entry });
     },
     watch: (send) =>
       watchConfigs(paths, log, {
         told: (report) => {
           const before = root.getSnapshot().context.files;
           send(options.filesOnly ? withoutProgram(report, paths.folder) : report);
-          for (const name of namesChanged(before, root.getSnapshot().context.files)) publish({ type: 'app', name });
+          for (const name of namesChanged(before, root.getSnapshot().context.files))
+            changes.publish({ type: 'app', name });
           if (report.type === 'config.read') void endOrphans(office, desk, root.getSnapshot());
         },
         failed: (failure) => {
@@ -109,7 +106,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const { name, facts } = event.actorRef.getSnapshot().context;
     if (written.get(name) !== facts) void desk(name).ledger.remember(facts);
     written.set(name, facts);
-    publish({ type: 'app', name });
+    changes.publish({ type: 'app', name });
   };
 
   /** Each life of an app's actor begins with what the one before has left: facts on disk, and perhaps processes. */
@@ -122,27 +119,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     inspect,
     input: { now: Date.now, random: Math.random, recall },
   });
-  tellMoments(() => apps().map(({ name, state }) => `${name}:${state}`));
+  const source = sourceOf({ root, desk, office, changes });
+  tellMoments(() => source.apps().map(({ name, state }) => `${name}:${state}`));
   root.on('refused', ({ entry, failure }) => log.write('error', because(failure), entry.name));
   root.on('died', ({ name, failure, retryIn }) => {
     died.add(name);
     log.write('error', because(failure, retryIn === null ? '' : `the app starts anew in ${retryIn} s`), name);
   });
 
-  const control = options.filesOnly
-    ? null
-    : await serveControl(
-        {
-          apps,
-          app: (name) => appIn(root.getSnapshot(), name),
-          history: (name, limit) => desk(name).ledger.history(limit),
-          subscribe(listener) {
-            listeners.add(listener);
-            return () => void listeners.delete(listener);
-          },
-        },
-        paths.socket,
-      );
   const rotator = createRotator({
     every: 5,
     files: () => rotatedLogs(root.getSnapshot(), desk),
@@ -151,16 +135,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   log.write('info', `running the apps of ${paths.folder} (process ${process.pid})`);
   root.start();
+  const control = options.filesOnly
+    ? null
+    : keepControl(source, paths.socket, (failure) => tellOfControl(log, failure));
 
   const settled = () =>
     new Promise<readonly AppStatus[]>((resolve) => {
       const look = () => {
         if (!isAtRest(root.getSnapshot())) return;
-        listeners.delete(look);
+        unsubscribe();
         subscription.unsubscribe();
-        resolve(apps());
+        resolve(source.apps());
       };
-      listeners.add(look);
+      const unsubscribe = changes.subscribe(look);
       const subscription = root.subscribe(look);
       look();
     });
@@ -174,7 +161,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     // An app that died and was not yet started anew has left its program to nobody.
     for (const name of died) await desk(name).sweep();
     await rotator.stop();
-    await control?.close();
+    await (await control)?.close();
     lock.release();
     log.write('info', 'stopped');
     if (fatal !== null) throw fatal;
@@ -186,6 +173,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     settled,
     ended: end(),
   };
+}
+
+function tellOfControl(log: Log, failure: Failure | null): void {
+  if (failure === null) log.write('info', 'the control socket is there again');
+  else log.write('error', because(failure, 'the programs run on, but no command reaches Huddle'));
 }
 
 function report(log: Log, name: string, news: News, { context }: HuddleSnapshot): void {

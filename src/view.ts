@@ -1,12 +1,16 @@
-import type { ActorRefFrom } from 'xstate';
+import type { Actor, ActorRefFrom } from 'xstate';
 import { failureOf, mayCheck } from '../machines/app-context.ts';
 import type { appMachine } from '../machines/app.ts';
 import type { Failure } from '../machines/failure.ts';
 import type { Entry } from '../machines/folder.ts';
-import type { HuddleSnapshot } from '../machines/huddle.ts';
+import type { huddleMachine, HuddleSnapshot } from '../machines/huddle.ts';
+import type { Look } from '../machines/order.ts';
 import { noFacts } from '../machines/facts.ts';
 import { type AppState, noProgram } from '../machines/protocol.ts';
 import { type AppStatus, toStatus } from './control/status.ts';
+
+/** The running root. */
+export type HuddleActor = Actor<typeof huddleMachine>;
 
 export type AppActor = ActorRefFrom<typeof appMachine>;
 
@@ -37,14 +41,17 @@ export function appIn(root: HuddleSnapshot, name: string): AppStatus | undefined
 /** Whether every file has been read and every app has come to rest, for now. */
 export function isAtRest(root: HuddleSnapshot): boolean {
   const { isRead, slots } = root.context;
-  return isRead && Object.values(slots).every(({ name }) => isResting(root.children[`app:${name}`]));
+  return isRead && Object.values(slots).every(({ name }) => lookAt(root, name)?.isResting ?? true);
 }
 
-function isResting(actor: object | undefined): boolean {
-  if (actor === undefined || !isAppActor(actor)) return true;
+/** One app as its orders are judged by; undefined where none runs. */
+export function lookAt(root: HuddleSnapshot, name: string): Look | undefined {
+  const actor: object | undefined = root.children[`app:${name}`];
+  if (actor === undefined || !isAppActor(actor)) return undefined;
   const { value, context } = actor.getSnapshot();
-  const isDue = context.checkAgain && mayCheck(context);
-  return ((value === 'running' || value === 'waiting') && !isDue) || value === 'stopped';
+  const isDue = (context.checkAgain && mayCheck(context)) || context.wish !== null;
+  const isIdle = value === 'running' || value === 'waiting';
+  return { state: stateName(value), context, isResting: (isIdle && !isDue) || value === 'stopped' };
 }
 
 function statusOf(actor: AppActor, configFailure: Failure | null): AppStatus {
@@ -52,7 +59,7 @@ function statusOf(actor: AppActor, configFailure: Failure | null): AppStatus {
   const { name, facts, program, nextCheck } = context;
   const { paused, pinned, branch } = facts;
   const failure = failureOf(context);
-  const state = stateName(typeof value === 'string' ? value : Object.keys(value)[0]);
+  const state = stateName(value);
   return toStatus({ name, state, paused, pinned, branch, facts, program, nextCheck, failure, configFailure });
 }
 
@@ -76,7 +83,8 @@ function problemOf(entry: Entry | undefined): Failure | null {
 }
 
 /** The states in which an app never rests are shown as what they lead to, or come from. */
-function stateName(state: string | undefined): AppState {
+function stateName(value: string | object): AppState {
+  const state = typeof value === 'string' ? value : Object.keys(value)[0];
   switch (state) {
     case undefined:
     case 'booting':

@@ -43,9 +43,13 @@ const parts: readonly Part[] = [
   // How a running app looks from outside.
   { files: ['src/view.ts'], may: ['machines/', ...control] },
   {
-    files: ['src/daemon.ts', 'src/memory.ts', 'src/stop-folder.ts'],
+    files: ['src/daemon.ts', 'src/memory.ts', 'src/stop-folder.ts', 'src/source.ts', 'src/orders.ts'],
     may: [
       ...facts,
+      'machines/order.ts',
+      'machines/policy.ts',
+      'src/source.ts',
+      'src/orders.ts',
       'src/wire.ts',
       'src/view.ts',
       'src/fault.ts',

@@ -1,7 +1,8 @@
 import type { Failure } from '../../machines/failure.ts';
 import { shellWord } from './shell-word.ts';
-import type { Revision } from '../../machines/facts.ts';
+import type { Facts, Revision } from '../../machines/facts.ts';
 import type { News } from '../../machines/news.ts';
+import type { Done } from '../../machines/order.ts';
 import type { Exit } from '../../machines/slots.ts';
 
 export type Level = 'error' | 'warn' | 'info' | 'debug';
@@ -93,6 +94,43 @@ export function tell(news: News, about: About): Sentence {
   }
 }
 
+/** What came of an order, for who gave it. */
+export function toldOutcome(outcome: Done): string {
+  switch (outcome.type) {
+    case 'in place':
+      return `${outcome.branch} is at ${short(outcome.revision)}, which is in place`;
+    case 'still rejected':
+      return `${outcome.branch} is at ${short(outcome.revision)}, which is rejected; the last good revision stays`;
+    case 'test pending':
+      return `${outcome.branch} is at ${short(outcome.revision)}, whose test has no result yet`;
+    case 'deployed':
+      return deployed(outcome.entry);
+    case 'rolled back':
+      return `rolled back to ${short(outcome.revision)}, where it stays until \`huddle resume\``;
+    case 'paused':
+      return 'paused: no more checks until `huddle resume`';
+    case 'resumed':
+      return 'resumed; checking now';
+    default:
+      return outcome.type;
+  }
+}
+
+/** What a check would do, for who only wants to know; `tip` null: it was not asked for. */
+export function toldPreview({ facts, tip, isRejected }: Preview): string {
+  if (tip === null) return 'nothing is in place yet: the newest revision would be got and deployed';
+  const there = `${facts.branch} is at ${short(tip)}`;
+  if (tip === facts.current) return `${there}, which is in place: nothing would be deployed`;
+  if (isRejected) return `${there}, which is rejected: nothing would be deployed`;
+  return `${there}: it would be deployed${facts.current === null ? '' : ` in place of ${short(facts.current)}`}`;
+}
+
+interface Preview {
+  readonly facts: Facts;
+  readonly tip: Revision | null;
+  readonly isRejected: boolean;
+}
+
 /** What went wrong, what Huddle does about it, and what the user can do. */
 export function because(failure: Failure, consequence = ''): string {
   const what = consequence === '' ? failure.message : `${failure.message}; ${consequence}`;
@@ -155,7 +193,7 @@ function saved({ ref, files }: NewsOf<'saved'>['changes'], { localPath }: About)
   return `${what} saved; to get back: git -C ${shellWord(localPath)} checkout ${ref} -- .`;
 }
 
-function deployed({ revision, from, seconds, downtime }: NewsOf<'deployed'>): string {
+function deployed({ revision, from, seconds, downtime }: Omit<NewsOf<'deployed'>, 'type'>): string {
   const was = from === null ? '' : ` (was ${short(from)})`;
   const without = downtime === null ? '' : `, ${duration(downtime)} of it without the program`;
   return `deployed ${short(revision)}${was} in ${duration(seconds)}${without}`;

@@ -1,84 +1,156 @@
+import type { HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { type Context, Hono } from 'hono';
+import { asFailure } from '../../machines/failure.ts';
+import type { Order } from '../../machines/order.ts';
+import type { Feed } from './feed.ts';
 import type { Source } from './source.ts';
 
-/** A body that is a string goes out as text, anything else as JSON. */
-export interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
+type Env = { Bindings: HttpBindings };
+type Api = Hono<Env>;
+type Request = Context<Env>;
+type Reply = (request: Request) => Response | Promise<Response>;
 
-type Reply = Answer | 'events';
-
-interface Route {
-  readonly path: RegExp;
-  reply(source: Source, name: string, query: URLSearchParams): Reply | Promise<Reply>;
-}
-
-const routes: readonly Route[] = [
-  { path: /^\/healthz$/, reply: () => ({ status: 200, body: 'ok\n' }) },
-  { path: /^\/api\/apps$/, reply: (source) => ({ status: 200, body: { apps: source.apps() } }) },
-  { path: /^\/api\/apps\/([^/]+)$/, reply: (source, name) => oneApp(source, name) },
-  { path: /^\/api\/apps\/([^/]+)\/history$/, reply: history },
-  { path: /^\/api\/events$/, reply: () => 'events' },
-];
-
-/**
- * What the control API says to one request, by method and target; `events` where it becomes an event stream.
- * Rejects with what the source rejects with.
- */
-export async function answer(method: string, target: string, source: Source): Promise<Reply> {
-  const [path = '', query = ''] = target.split('?', 2);
-  const match = routes.map((route) => ({ route, groups: route.path.exec(path) })).find(({ groups }) => groups);
-  if (match === undefined) return refusal(404, 'not-found', `there is nothing at ${path}`, 'See GET /api/apps.');
-  const { route, groups } = match;
-  // HEAD is GET whose body Node leaves out; as an event stream it would never end.
-  const readable = method === 'GET' || (method === 'HEAD' && path !== '/api/events');
-  if (!readable) {
-    const hint = 'Use GET.';
-    const refused = refusal(405, 'method-not-allowed', `${path} does not take ${method}`, hint);
-    return { ...refused, headers: { allow: 'GET, HEAD' } };
-  }
-  const name = decoded(groups?.[1] ?? '');
-  if (name === undefined)
-    return refusal(400, 'bad-request', 'the name is not well encoded', 'Encode it as UTF-8 in %xx.');
-  return await route.reply(source, name, new URLSearchParams(query));
-}
-
-function oneApp(source: Source, name: string): Answer {
-  const status = source.app(name);
-  return status ? { status: 200, body: status } : unknownApp(name);
-}
+/** Nothing that is asked for takes more; bytes. */
+const longestBody = 64 * 1024;
 
 const mostHistory = 1000;
 
-async function history(source: Source, name: string, query: URLSearchParams): Promise<Answer> {
-  if (source.app(name) === undefined) return unknownApp(name);
-  const limit = Number(query.get('limit') ?? 100);
-  if (!Number.isInteger(limit) || limit < 1 || limit > mostHistory) {
-    return refusal(400, 'bad-request', 'limit is no number of entries', `Ask for 1 to ${mostHistory}.`);
-  }
-  return { status: 200, body: { history: await source.history(name, limit) } };
-}
+const actions = ['check', 'restart', 'stop', 'start', 'pause', 'resume', 'deploy', 'rollback'] as const;
 
-function unknownApp(name: string): Answer {
-  return refusal(
-    404,
-    'not-found',
-    `there is no app ${JSON.stringify(name)}`,
-    'GET /api/apps lists those that there are.',
+/** What the control API answers: every path of it, the method that it takes, and what that does. */
+export function routes(source: Source, feed: Feed): Api {
+  const api: Api = new Hono();
+  const get = (path: string, reply: Reply) =>
+    api.get(path, reply).all(path, (request) => wrongMethod(request, 'GET, HEAD'));
+  const post = (path: string, reply: Reply) =>
+    api.post(path, reply).all(path, (request) => wrongMethod(request, 'POST'));
+
+  api.use(async (request, next) => (isWellEncoded(request.req.url) ? next() : badEncoding(request)));
+  api.use('/api/apps/:name/*', async (request, next) =>
+    source.app(request.req.param('name')) === undefined ? unknownApp(request) : next(),
   );
+
+  get('/healthz', (request) => request.text('ok\n'));
+  get('/api/apps', (request) => request.json({ apps: source.apps() }));
+  get('/api/apps/:name', (request) => request.json(source.app(nameIn(request)) ?? null));
+  get('/api/apps/:name/history', (request) => history(request, source));
+  get('/api/events', (request) => events(request, feed));
+  for (const type of actions) post(`/api/apps/:name/${type}`, (request) => act(request, source, type));
+  post('/api/detach', (request) => request.json({ apps: source.detach() }));
+
+  api.notFound((request) =>
+    refuse(request, 404, 'not-found', `there is nothing at ${request.req.path}`, 'See GET /api/apps.'),
+  );
+  api.onError((thrown, request) => request.json(errorOf(thrown), 500));
+  return api;
 }
 
-/** Text in percent-encoding; undefined where it is none. */
-function decoded(text: string): string | undefined {
+/** From here on the response is the feed's. */
+function events(request: Request, feed: Feed): Response {
+  // As an event stream HEAD would never end.
+  if (request.req.raw.method === 'HEAD') return wrongMethod(request, 'GET');
+  feed.add(request.env.outgoing);
+  return RESPONSE_ALREADY_SENT;
+}
+
+async function history(request: Request, source: Source): Promise<Response> {
+  const limit = Number(request.req.query('limit') ?? 100);
+  if (!Number.isInteger(limit) || limit < 1 || limit > mostHistory)
+    return refuse(request, 400, 'bad-request', 'limit is no number of entries', `Ask for 1 to ${mostHistory}.`);
+  return request.json({ history: await source.history(nameIn(request), limit) });
+}
+
+/** Answers when the work is done, however long that takes. */
+async function act(request: Request, source: Source, type: Order['type']): Promise<Response> {
+  const name = nameIn(request);
+  const read = await wanted(request, type);
+  if ('mistake' in read) return refuse(request, 400, 'bad-request', read.mistake, read.hint);
   try {
-    return decodeURIComponent(text);
+    const outcome = read.isPreview ? await source.preview(name) : await source.order(name, read.order);
+    return request.json({ app: source.app(name) ?? null, outcome });
+  } catch (thrown) {
+    return request.json({ ...errorOf(thrown), app: source.app(name) ?? null }, 409);
+  }
+}
+
+type Wanted =
+  | { readonly order: Order; readonly isPreview: boolean }
+  | { readonly mistake: string; readonly hint: string };
+
+/** What the body of an action says; none counts as an empty one. */
+async function wanted(request: Request, type: Order['type']): Promise<Wanted> {
+  const text = await textOf(request.req.raw);
+  if (text === null) return { mistake: 'the body is too long', hint: `Send at most ${longestBody} bytes.` };
+  const body = text === '' ? {} : parsed(text);
+  if (body === undefined) return { mistake: 'the body is no JSON object', hint: 'Send {} or nothing.' };
+  const { revision, dryRun, ...others } = body;
+  const known = { deploy: { revision }, check: { dryRun } }[type as string] ?? {};
+  const strange = [...Object.keys(others), ...Object.keys(body)].find((key) => !(key in known));
+  if (strange !== undefined) return { mistake: `${type} takes no ${JSON.stringify(strange)}`, hint: 'Leave it out.' };
+  if (revision !== undefined && (typeof revision !== 'string' || revision === ''))
+    return { mistake: 'revision is no text', hint: 'Send {"revision":"<commit, tag or branch>"}.' };
+  if (dryRun !== undefined && typeof dryRun !== 'boolean')
+    return { mistake: 'dryRun is neither true nor false', hint: 'Send {"dryRun":true}.' };
+  const order: Order = type === 'deploy' ? { type, revision: revision ?? null } : { type };
+  return { order, isPreview: dryRun === true };
+}
+
+/** null where it is longer than anybody needs: what is left of it is not read. */
+async function textOf({ body }: globalThis.Request): Promise<string | null> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > longestBody) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function parsed(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
   } catch {
     return undefined;
   }
 }
 
+function nameIn(request: Request): string {
+  return request.req.param('name') ?? '';
+}
+
+function wrongMethod(request: Request, allow: string): Response {
+  const { path, method } = request.req;
+  request.header('allow', allow);
+  return refuse(request, 405, 'method-not-allowed', `${path} does not take ${method}`, `Use ${allow}.`);
+}
+
+function isWellEncoded(url: string): boolean {
+  try {
+    decodeURIComponent(new URL(url).pathname);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function badEncoding(request: Request): Response {
+  return refuse(request, 400, 'bad-request', 'the name is not well encoded', 'Encode it as UTF-8 in %xx.');
+}
+
+function unknownApp(request: Request): Response {
+  const name = JSON.stringify(nameIn(request));
+  return refuse(request, 404, 'not-found', `there is no app ${name}`, 'GET /api/apps lists those that there are.');
+}
+
 /** These codes are HTTP's, not those of failures: they tell the client that it asked wrongly. */
-function refusal(status: number, code: string, message: string, hint: string): Answer {
-  return { status, body: { error: { code, message, hint } } };
+function refuse(request: Request, status: 400 | 404 | 405, code: string, message: string, hint: string): Response {
+  return request.json({ error: { code, message, hint } }, status);
+}
+
+function errorOf(thrown: unknown) {
+  const { code, message, hint } = asFailure(thrown);
+  return { error: { code, message, hint } };
 }

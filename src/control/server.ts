@@ -1,9 +1,10 @@
 import { lstatSync, rmSync } from 'node:fs';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import { connect } from 'node:net';
-import { asFailure, Failure } from '../../machines/failure.ts';
-import { openFeed, type Feed } from './feed.ts';
-import { answer, type Answer } from './routes.ts';
+import { getRequestListener } from '@hono/node-server';
+import { Failure } from '../../machines/failure.ts';
+import { openFeed } from './feed.ts';
+import { routes } from './routes.ts';
 import type { Source } from './source.ts';
 
 /** Not by `import`: see `src/control/client.ts`. */
@@ -11,6 +12,8 @@ const { createServer } = process.getBuiltinModule('node:http');
 
 /** The control API while it is served. */
 export interface Control {
+  /** False when somebody has removed the socket, or the folder that it is in. */
+  isThere(): boolean;
   /** Ends every event stream and connection at once, and removes the socket. */
   close(): Promise<void>;
 }
@@ -28,9 +31,11 @@ export async function serveControl(
   await removeStale(path);
   const feed = openFeed(source, options.heartbeat);
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 20_000, maxHeaderSize: 16_384 });
-  server.on('request', (request, response) => void respond(request, response, source, feed));
+  const respond = getRequestListener(routes(source, feed).fetch, { overrideGlobalObjects: false });
+  server.on('request', (request, response) => void respond(request, response));
   await listen(server, path);
   return {
+    isThere: () => isPipe(path) || lstatSync(path, { throwIfNoEntry: false }) !== undefined,
     async close() {
       const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
       feed.close();
@@ -41,12 +46,12 @@ export async function serveControl(
   };
 }
 
-/** Names of Windows: they are gone with the process that listened, and only one can at a time. */
-const pipes = '\\\\.\\pipe\\';
+/** A name of Windows: it is gone with the process that listened, and only one can at a time. */
+const isPipe = (path: string): boolean => path.startsWith('\\\\.\\pipe\\');
 
 /** What is left of a Huddle that was killed says ECONNREFUSED to a client and EADDRINUSE to `listen`. */
 async function removeStale(path: string): Promise<void> {
-  if (path.startsWith(pipes)) return;
+  if (isPipe(path)) return;
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   const alive = found.isSocket() && (await answers(path));
@@ -92,49 +97,4 @@ function cannotListen(path: string, error: unknown): Failure {
   const hint = 'Name a folder of this user with --state DIR.';
   const parts = { doing: 'listening on', subject: path, reason, hint, cause: error };
   return new Failure(denied ? 'permission-denied' : 'internal', parts);
-}
-
-async function respond(request: IncomingMessage, response: ServerResponse, source: Source, feed: Feed): Promise<void> {
-  if (!(await bodyRead(request))) return;
-  try {
-    const found = await answer(request.method ?? '', request.url ?? '', source);
-    if (found === 'events') feed.add(response);
-    else write(response, found);
-  } catch (error) {
-    const { code, message, hint } = asFailure(error);
-    write(response, { status: 500, body: { error: { code, message, hint } } });
-  }
-}
-
-/** No route takes a body yet: one is read and forgotten, or the answer could get lost; this many bytes of it. */
-const longestBody = 64 * 1024;
-
-/** False where the connection has ended: the client left, or its body was too long and it is cut off. */
-async function bodyRead(request: IncomingMessage): Promise<boolean> {
-  const { socket } = request;
-  let size = 0;
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > longestBody) throw new Error('the body is too long');
-    }
-    return true;
-  } catch {
-    // The end of the iteration detaches the request from its socket, and leaves that open.
-    socket.destroy();
-    return false;
-  }
-}
-
-function write(response: ServerResponse, { status, body, headers }: Answer): void {
-  const text = typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
-  const type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8';
-  const length = Buffer.byteLength(text);
-  response.writeHead(status, {
-    'content-type': type,
-    'content-length': length,
-    'cache-control': 'no-store',
-    ...headers,
-  });
-  response.end(text);
 }

@@ -1,4 +1,5 @@
 import type { HistoryEntry } from '../../machines/facts.ts';
+import type { Order } from '../../machines/order.ts';
 import type { AppStatus } from './status.ts';
 
 /** What the control API asks and shows: the running Huddle, seen from outside. */
@@ -8,6 +9,14 @@ export interface Source {
   app(name: string): AppStatus | undefined;
   /** The newest `limit` attempts of an app that exists, newest first. */
   history(name: string, limit: number): Promise<readonly HistoryEntry[]>;
+  /** Has an app that exists do something; resolves with what came of it, in one line. Rejects when it failed. */
+  order(name: string, order: Order): Promise<string>;
+  /** What a check of an app that exists would do, in one line. Rejects when the remote cannot be asked. */
+  preview(name: string): Promise<string>;
+  /** Has Huddle leave and its programs run on; their names. */
+  detach(): readonly string[];
+  /** Where the logs of an app that exists are. */
+  logs(name: string): { readonly appLog: string; readonly deployLog: string };
   /** Tells of changes from now on; returns what ends that. A listener does not throw. */
   subscribe(listener: (change: Change) => void): () => void;
 }

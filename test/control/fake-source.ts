@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { HistoryEntry } from '../../machines/facts.ts';
+import type { Order } from '../../machines/order.ts';
 import type { Change, Source } from '../../src/control/source.ts';
 import type { AppStatus } from '../../src/control/status.ts';
 
@@ -52,6 +53,30 @@ export class FakeSource implements Source {
 
   history(_name: string, limit: number): Promise<readonly HistoryEntry[]> {
     return Promise.resolve(this.past.slice(0, limit));
+  }
+
+  /** What was ordered: `deploy shop abc`. */
+  readonly orders: string[] = [];
+  /** What comes of an order. */
+  outcome: () => Promise<string> = () => Promise.resolve('done');
+
+  order(name: string, order: Order): Promise<string> {
+    this.orders.push([order.type, name, ...('revision' in order ? [String(order.revision)] : [])].join(' '));
+    return this.outcome();
+  }
+
+  preview(name: string): Promise<string> {
+    this.orders.push(`preview ${name}`);
+    return this.outcome();
+  }
+
+  detach(): readonly string[] {
+    this.orders.push('detach');
+    return this.apps().map(({ name }) => name);
+  }
+
+  logs(name: string): { appLog: string; deployLog: string } {
+    return { appLog: `/nowhere/${name}/app.log`, deployLog: `/nowhere/${name}/deploy.log` };
   }
 
   subscribe(listener: (change: Change) => void): () => void {

@@ -1,0 +1,81 @@
+import { Failure } from '../machines/failure.ts';
+import type { Order } from '../machines/order.ts';
+import { isRejected } from '../machines/policy.ts';
+import { toldOutcome, toldPreview } from './control/prose.ts';
+import type { Change, Source } from './control/source.ts';
+import { ask } from './effects/app.ts';
+import type { Desk, Office } from './effects/desk.ts';
+import { openOrders } from './orders.ts';
+import { appIn, appsIn, type HuddleActor, lookAt } from './view.ts';
+
+/** Who wants to know of changes. */
+export interface Bulletin {
+  publish(change: Change): void;
+  /** A listener does not throw. Returns what ends it. */
+  subscribe(listener: (change: Change) => void): () => void;
+}
+
+export function bulletin(): Bulletin {
+  const listeners = new Set<(change: Change) => void>();
+  return {
+    publish(change) {
+      for (const listener of listeners) listener(change);
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}
+
+interface Ground {
+  readonly root: HuddleActor;
+  readonly desk: (name: string) => Desk;
+  readonly office: Office;
+  readonly changes: Bulletin;
+}
+
+/** The running Huddle, as its control API sees it. */
+export function sourceOf({ root, desk, office, changes }: Ground): Source {
+  const look = (name: string) => lookAt(root.getSnapshot(), name);
+  const apps = () => appsIn(root.getSnapshot());
+  const subscribe: Bulletin['subscribe'] = (listener) => changes.subscribe(listener);
+  const orders = openOrders({
+    look,
+    send: (name, command) => root.getSnapshot().children[`app:${name}`]?.send(command),
+    subscribe,
+  });
+  return {
+    apps,
+    app: (name) => appIn(root.getSnapshot(), name),
+    history: (name, limit) => desk(name).ledger.history(limit),
+    logs: (name) => desk(name).paths,
+    subscribe,
+    async order(name: string, order: Order) {
+      mustRun(name);
+      return toldOutcome(await orders.give(name, order));
+    },
+    async preview(name) {
+      const { config, facts, isOpen, now } = mustRun(name).context;
+      if (!isOpen || facts.branch === null) return toldPreview({ facts, tip: null, isRejected: false });
+      const { signal } = new AbortController();
+      const at = desk(name);
+      const asked = await at.alone(signal, () => ask({ name, config, branch: facts.branch ?? '' }, at, office, signal));
+      return toldPreview({ facts, tip: asked.tip, isRejected: isRejected(facts.rejected, asked.tip, now()) });
+    },
+    detach() {
+      // The answer goes first.
+      setImmediate(() => root.send({ type: 'detach' }));
+      return apps().flatMap(({ name, program }) => (program.pid === null ? [] : [name]));
+    },
+  };
+
+  /** An app whose file has been broken from the start is listed, but there is nobody to carry out an order. */
+  function mustRun(name: string) {
+    const found = look(name);
+    if (found !== undefined) return found;
+    const error = appIn(root.getSnapshot(), name)?.error;
+    const parts = { doing: 'finding', subject: name, reason: error?.message ?? 'it does not run' };
+    throw new Failure(error?.code ?? 'not-accepted', { ...parts, hint: error?.hint ?? 'See: huddle status' });
+  }
+}
