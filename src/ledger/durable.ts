@@ -1,5 +1,5 @@
 import { copyFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { faultPoint } from '../fault.ts';
 import { here } from '../platform/here.ts';
@@ -23,12 +23,7 @@ export function replaceFile(path: string, text: string, old?: string): void {
 
 /** Resolves when a file and its name outlast a power cut. Rejects with the system's error. */
 export async function makeDurable(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await here.syncFile(path);
   await here.syncFolder(dirname(path));
   await here.syncFolder(dirname(dirname(path)));
 }

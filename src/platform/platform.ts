@@ -96,6 +96,8 @@ export interface Platform {
   readonly socketLimit: number;
   /** Gives a file another name, at which there may be one already. Throws the system's error. */
   rename(from: string, to: string): void;
+  /** Resolves when what is in a file outlasts a power cut. Rejects with the system's error. */
+  syncFile(path: string): Promise<void>;
   /** Resolves when the names in a folder outlast a power cut. Rejects with the system's error. */
   syncFolder(folder: string): Promise<void>;
 

@@ -15,14 +15,17 @@ export const posix = {
   hasModes: true,
   controlPipe: () => null,
   rename: renameSync,
-  async syncFolder(folder) {
-    const handle = await open(folder, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  },
+  syncFile: sync,
+  syncFolder: sync,
   isSameStart: (written, read) => written === read,
   treeEnding: null,
 } satisfies Partial<Platform>;
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, openSync, renameSync } from 'node:fs';
+import { closeSync, constants, fsyncSync, openSync, renameSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { errorCode } from './error-code.ts';
 import type { MarkedEntry, Platform } from './platform.ts';
@@ -38,6 +38,7 @@ export const windows: Platform = {
   },
   socketLimit: 256, // A pipe's name; Huddle's have 40.
   rename,
+  syncFile,
   syncFolder: async () => {}, // NTFS keeps a journal of names, and lets nobody sync a folder.
 
   // Restarts lie further apart than a minute's rounding; a clock that was set looks like one, which is only cautious.
@@ -81,6 +82,16 @@ function openAlone(path: string): number | null {
   } catch (thrown) {
     if (errorCode(thrown) === 'EBUSY') return null;
     throw thrown;
+  }
+}
+
+/** At one go: while a file is open nothing can take its name, and its next version may come at any moment. */
+async function syncFile(path: string): Promise<void> {
+  const descriptor = openSync(path, 'r+');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 
