@@ -9,6 +9,8 @@ import { collapse, truncateInto } from './shorten.ts';
 /** A log that is being written to, and how much of it is kept. */
 export interface RotatedLog {
   readonly path: string;
+  /** The folder that must stand for those in it to be made anew, where somebody removes a log with its folder. */
+  readonly base?: string;
   /** From this many megabytes (of 1,048,576 bytes) on it is rotated; may be a fraction. */
   readonly size: number;
   /** How many rotated files (`app.log.1` is the newest) are kept; 0: none. */

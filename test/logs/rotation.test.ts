@@ -179,18 +179,19 @@ suite('Where the file system cannot collapse a range', () => {
     const folder = mounted(t, 'size=200m');
     if (folder === null) return;
     const log = { path: join(folder, 'app.log'), size: 0.2, keep: 100_000 };
-    const writer = flood(t, log.path, 100_000);
-    while (writer.exitCode === null) {
+    const writer = flood(t, log.path);
+    while (filesOf(log.path).length < 5) {
       await rotate(log);
       await pause(5);
     }
-    assert.ok(filesOf(log.path).length > 3);
+    await end(writer, 'SIGTERM');
+    await rotate(log);
     assert.ok(statSync(log.path).size < megabyte);
     // Lines of the instant between the last look and the emptying may be missing, and one may be torn by it; none is doubled.
     const numbers = [...textOf(log.path).matchAll(/^(\d{9})\.*$/gm)].map(([, number]) => Number(number));
     numbers.reduce((before, number) => (assert.ok(number > before, `${number} after ${before}`), number));
-    assert.equal(numbers.at(-1), 99_999);
-    assert.ok(numbers.length > 90_000, `${numbers.length} of 100,000 lines`);
+    const written = (numbers.at(-1) ?? 0) + 1;
+    assert.ok(numbers.length > 0.9 * written, `${numbers.length} of ${written} lines`);
   });
 
   test('nothing is lost of a log that nobody writes to in that instant', async (t) => {
