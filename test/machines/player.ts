@@ -46,7 +46,7 @@ export function player<S extends Snapshot>(name: string, machine: AnyStateMachin
     }
     if (type === 'xstate.spawnChild') begun.push(params as { id: string; input: unknown });
     if (type === 'xstate.raise') timers.push(params as Outcome<S>['timers'][number]);
-    if (type === 'xstate.cancel') timers.push({ id: String(params), delay: 0, event: null });
+    if (type === 'xstate.cancel') timers.push({ id: (params as { sendId: string }).sendId, delay: 0, event: null });
   };
   const scope = {
     self,
