@@ -6,9 +6,10 @@ import { crash } from './crash.ts';
 import { crowd } from './crowd.ts';
 import { deployment } from './deployment.ts';
 import { tableOf, type Line } from './line.ts';
+import { status } from './status.ts';
 
 // What Huddle costs and how fast it is, measured on the real command: `npm run bench`, or with `-- --quick` in fewer
-// rounds. Names of measurements (crash, deployment, crowd, checks) run only these.
+// rounds. Names of measurements (crash, deployment, crowd, checks, status) run only these.
 
 const { values, positionals } = parseArgs({ options: { quick: { type: 'boolean' } }, allowPositionals: true });
 const quick = values.quick === true;
@@ -18,6 +19,7 @@ const measurements: Readonly<Record<string, (stage: Scene) => Promise<Line[]>>> 
   deployment: (stage) => deployment(stage, quick ? 3 : 10),
   crowd: (stage) => crowd(stage, quick ? 1 : 5, quick ? 10 : 60),
   checks: (stage) => checks(stage, quick ? 5 : 30),
+  status: (stage) => status(stage, quick ? 10 : 50),
 };
 
 const lines: Line[] = [];
