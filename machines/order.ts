@@ -12,6 +12,18 @@ export type Order = Extract<
   { type: 'check' | 'restart' | 'stop' | 'start' | 'pause' | 'resume' | 'deploy' | 'rollback' }
 >;
 
+/** What is being done while an order is carried out. */
+export const doing: Readonly<Record<Order['type'], string>> = {
+  check: 'checking',
+  restart: 'restarting',
+  stop: 'stopping',
+  start: 'starting',
+  pause: 'pausing',
+  resume: 'resuming',
+  deploy: 'deploying',
+  rollback: 'rolling back',
+};
+
 /** An app at one moment. */
 export interface Look {
   readonly state: AppState;
@@ -45,7 +57,7 @@ export type Done = Exclude<Outcome, { type: 'failed' }>;
 export function refusal({ type }: Order, { state, context }: Look): Failure | null {
   const { name, facts, config } = context;
   const refuse = (reason: string, hint: string) =>
-    new Failure('not-accepted', { doing: `taking the order to ${type}`, subject: name, reason, hint });
+    new Failure('not-accepted', { doing: doing[type], subject: name, reason, hint });
   switch (type) {
     case 'check':
       if (state === 'stopped') return refuse('it is stopped', `Start it: huddle start ${name}`);
@@ -87,7 +99,7 @@ export function outcome({ order, before, entries }: Given, look: Look): Outcome 
       return { type: 'resumed' };
     case 'stop':
       if (state === 'stopped') return { type: 'stopped' };
-      return context.trouble !== null && context.trouble !== before.trouble ? failed(context) : null;
+      return context.trouble !== null && context.trouble !== before.trouble ? failed(order, context) : null;
     case 'start':
     case 'restart':
       return isResting ? ofStart(order, look) : null;
@@ -102,38 +114,39 @@ export function commandFor(order: Order, { state, context: { program } }: Look):
   return order.type === 'start' && state === 'running' && isGivenUp ? { type: 'restart' } : order;
 }
 
-function ofStart({ type }: Order, { state, context }: Look): Outcome | null {
+function ofStart(order: Order, { state, context }: Look): Outcome | null {
   const { program, config } = context;
   const isUp = program.state === 'up' || (program.state === 'down' && program.failure === null);
-  if (state !== 'running') return failed(context);
+  if (state !== 'running') return failed(order, context);
   if (config.application.start === null || (isUp && program.verdict === 'accepted'))
-    return { type: type === 'start' ? 'started' : 'restarted' };
+    return { type: order.type === 'start' ? 'started' : 'restarted' };
   const isOver = program.verdict === 'refused' || program.state === 'given up' || program.state === 'backing off';
-  return isOver && program.state !== 'stopping' ? failed(context) : null;
+  return isOver && program.state !== 'stopping' ? failed(order, context) : null;
 }
 
 function ofDeployment({ order, entries }: Given, { context, state }: Look): Outcome {
   const { facts, trouble, objection, asked, program } = context;
   const entry = entries.at(-1);
   const branch = facts.branch ?? '';
-  if (trouble !== null || facts.current === null || state === 'stopped') return failed(context);
+  if (trouble !== null || facts.current === null || state === 'stopped') return failed(order, context);
   const isWayBack = order.type === 'rollback' || entry?.result === 'deployed';
   if (entry !== undefined && (!isWayBack || objection !== null || program.verdict === 'refused'))
-    return failed(context, entry.reason);
+    return failed(order, context, entry.reason);
   if (entry !== undefined) {
     const type = order.type === 'rollback' ? 'rolled back' : 'deployed';
     return { type, revision: facts.current, entry };
   }
+  if (order.type === 'rollback') return failed(order, context);
   const tip = asked?.tip ?? facts.current;
   if (order.type === 'check' && tip !== facts.current)
     return { type: objection?.code === 'test-pending' ? 'test pending' : 'still rejected', branch, revision: tip };
-  if (objection !== null && order.type !== 'check') return failed(context);
+  if (objection !== null && order.type !== 'check') return failed(order, context);
   return { type: 'in place', branch, revision: facts.current };
 }
 
-function failed(context: AppContext, reason = 'it has not come to that'): Outcome {
+function failed({ type }: Order, context: AppContext, reason = 'it has not come to that'): Outcome {
   const { name, objection, program } = context;
   const failure = context.trouble ?? objection ?? program.failure;
-  const parts = { doing: 'carrying out an order for', subject: name, reason, hint: `See: huddle history ${name}` };
+  const parts = { doing: doing[type], subject: name, reason, hint: `See: huddle history ${name}` };
   return { type: 'failed', failure: failure ?? new Failure('not-accepted', parts) };
 }

@@ -2,6 +2,7 @@ import { Failure } from '../machines/failure.ts';
 import type { HistoryEntry } from '../machines/facts.ts';
 import {
   commandFor,
+  doing,
   type Done,
   type Given,
   type Look,
@@ -88,6 +89,6 @@ function hasLeft(name: string, { type }: Order): Failure {
   return failed(name, type, 'the app does not run', 'See: huddle status');
 }
 
-function failed(name: string, type: string, reason: string, hint: string): Failure {
-  return new Failure('not-accepted', { doing: `carrying out the order to ${type}`, subject: name, reason, hint });
+function failed(name: string, type: Order['type'], reason: string, hint: string): Failure {
+  return new Failure('not-accepted', { doing: doing[type], subject: name, reason, hint });
 }

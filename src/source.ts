@@ -1,5 +1,5 @@
 import { Failure } from '../machines/failure.ts';
-import type { Order } from '../machines/order.ts';
+import { doing, type Order } from '../machines/order.ts';
 import { isRejected } from '../machines/policy.ts';
 import { toldOutcome, toldPreview } from './control/prose.ts';
 import type { Change, Source } from './control/source.ts';
@@ -52,11 +52,11 @@ export function sourceOf({ root, desk, office, changes }: Ground): Source {
     logs: (name) => desk(name).paths,
     subscribe,
     async order(name: string, order: Order) {
-      mustRun(name);
+      mustRun(name, order);
       return toldOutcome(await orders.give(name, order));
     },
     async preview(name) {
-      const { config, facts, isOpen, now } = mustRun(name).context;
+      const { config, facts, isOpen, now } = mustRun(name, { type: 'check' }).context;
       if (!isOpen || facts.branch === null) return toldPreview({ facts, tip: null, isRejected: false });
       const { signal } = new AbortController();
       const at = desk(name);
@@ -71,11 +71,11 @@ export function sourceOf({ root, desk, office, changes }: Ground): Source {
   };
 
   /** An app whose file has been broken from the start is listed, but there is nobody to carry out an order. */
-  function mustRun(name: string) {
+  function mustRun(name: string, { type }: Order) {
     const found = look(name);
     if (found !== undefined) return found;
     const error = appIn(root.getSnapshot(), name)?.error;
-    const parts = { doing: 'finding', subject: name, reason: error?.message ?? 'it does not run' };
+    const parts = { doing: doing[type], subject: name, reason: error?.message ?? 'it does not run' };
     throw new Failure(error?.code ?? 'not-accepted', { ...parts, hint: error?.hint ?? 'See: huddle status' });
   }
 }

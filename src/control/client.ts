@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Failure, failureCodes, type FailureParts } from '../../machines/failure.ts';
+import type { Order } from '../../machines/order.ts';
 import { shellWord } from './shell-word.ts';
 import type { AppStatus } from './status.ts';
 
@@ -36,9 +37,9 @@ const actions = {
   resume: 'resuming',
   deploy: 'deploying',
   rollback: 'rolling back',
-} as const;
+} satisfies Record<Order['type'], string>;
 
-export type Action = keyof typeof actions;
+export type Action = Order['type'];
 
 export interface ActionBody {
   /** Of `check`: only say what would be deployed. */
@@ -177,7 +178,9 @@ type Doing = Pick<FailureParts, 'doing' | 'subject'>;
 /** What Huddle says of an action that it refused, or that failed; HTTP's own codes (`not-found`) are no failure's. */
 function failedWith(answer: object, doing: Doing): Failure {
   const { error } = answer as { error?: { code: string; message: string; hint: string } };
-  const { code, message: reason = 'the answer makes no sense', hint = '' } = error ?? {};
+  const { code, message = 'the answer makes no sense', hint = '' } = error ?? {};
+  const prefix = `${doing.doing} ${doing.subject}: `;
+  const reason = message.startsWith(prefix) ? message.slice(prefix.length) : message;
   return new Failure(failureCodes.find((known) => known === code) ?? 'internal', { ...doing, reason, hint });
 }
 
