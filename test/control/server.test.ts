@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '../../machines/failure.ts';
 import { serveControl } from '../../src/control/server.ts';
 import type { AppStatus } from '../../src/control/status.ts';
 import { appStatus, FakeSource, historyEntry, temporaryFolder } from './fake-source.ts';
@@ -116,6 +117,74 @@ suite('The control API', () => {
     flood();
     await cut;
     assert.equal((await ask(path, '/healthz')).status, 200);
+  });
+});
+
+suite('An action', () => {
+  test('is answered when it is done, with what came of it', async (t) => {
+    const { path, source } = await served(t, appStatus('shop'));
+    const done = Promise.withResolvers<string>();
+    source.outcome = () => done.promise;
+    let isAnswered = false;
+    const answer = ask(path, '/api/apps/shop/deploy', 'POST', '{"revision":"abc"}').then((given) => {
+      isAnswered = true;
+      return given;
+    });
+    await poll(() => source.orders.length === 1);
+    assert.equal((await ask(path, '/healthz')).status, 200);
+    assert.equal(isAnswered, false);
+    done.resolve('deployed abc');
+    assert.deepEqual(json(await answer), { app: source.app('shop'), outcome: 'deployed abc' });
+    assert.deepEqual(source.orders, ['deploy shop abc']);
+  });
+
+  test('of each kind is handed on, with and without a body', async (t) => {
+    const { path, source } = await served(t, appStatus('shop'));
+    const kinds = ['check', 'restart', 'stop', 'start', 'pause', 'resume', 'rollback'];
+    for (const kind of kinds) assert.equal((await ask(path, `/api/apps/shop/${kind}`, 'POST')).status, 200);
+    await ask(path, '/api/apps/shop/deploy', 'POST', '{}');
+    await ask(path, '/api/apps/shop/check', 'POST', '{"dryRun":true}');
+    assert.deepEqual(source.orders, [...kinds.map((kind) => `${kind} shop`), 'deploy shop null', 'preview shop']);
+  });
+
+  test('that fails is answered with 409, the failure and the app', async (t) => {
+    const { path, source } = await served(t, appStatus('shop'));
+    const parts = { doing: 'testing', subject: 'abc', reason: 'exit code 1', hint: 'See deploy.log.' };
+    source.outcome = () => Promise.reject(new Failure('test-failed', parts));
+    const answer = await ask(path, '/api/apps/shop/check', 'POST', '{}');
+    assert.equal(answer.status, 409);
+    const error = { code: 'test-failed', message: 'testing abc: exit code 1', hint: 'See deploy.log.' };
+    assert.deepEqual(json(answer), { error, app: source.app('shop') });
+  });
+
+  const refused: readonly (readonly [target: string, body: string, status: number])[] = [
+    ['/api/apps/nobody/stop', '{}', 404],
+    ['/api/apps/shop/explode', '{}', 404],
+    ['/api/apps/shop/deploy', '{"revision":7}', 400],
+    ['/api/apps/shop/deploy', '{"revision":""}', 400],
+    ['/api/apps/shop/deploy', '{"dryRun":true}', 400],
+    ['/api/apps/shop/check', '{"dryRun":"yes"}', 400],
+    ['/api/apps/shop/stop', '{"force":true}', 400],
+    ['/api/apps/shop/stop', '[]', 400],
+    ['/api/apps/shop/stop', '{', 400],
+    ['/api/apps/shop/stop', `{"x":"${'x'.repeat(70_000)}"}`, 400],
+  ];
+  for (const [target, body, status] of refused) {
+    test(`is refused: ${target} ${body.slice(0, 20)}`, async (t) => {
+      const { path, source } = await served(t, appStatus('shop'));
+      assert.equal((await ask(path, target, 'POST', body)).status, status);
+      assert.deepEqual(source.orders, []);
+      assert.equal((await ask(path, '/healthz')).status, 200);
+    });
+  }
+
+  test('is not what GET does', async (t) => {
+    const { path, source } = await served(t, appStatus('shop'));
+    assert.equal((await ask(path, '/api/apps/shop/stop')).status, 405);
+    assert.equal((await ask(path, '/api/detach')).status, 405);
+    assert.deepEqual(source.orders, []);
+    assert.deepEqual(json(await ask(path, '/api/detach', 'POST')), { apps: ['shop'] });
+    assert.deepEqual(source.orders, ['detach']);
   });
 });
 
@@ -266,16 +335,16 @@ interface Answered {
   readonly body: string;
 }
 
-async function ask(path: string, target: string, method = 'GET'): Promise<Answered> {
-  const response = await respond(path, target, method);
+async function ask(path: string, target: string, method = 'GET', sent = ''): Promise<Answered> {
+  const response = await respond(path, target, method, sent);
   let body = '';
   for await (const chunk of response.setEncoding('utf8')) body += String(chunk);
   return { status: response.statusCode ?? 0, body };
 }
 
-function respond(socketPath: string, path: string, method: string): Promise<IncomingMessage> {
+function respond(socketPath: string, path: string, method: string, body = ''): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    request({ socketPath, path, method, agent: false }, resolve).on('error', reject).end();
+    request({ socketPath, path, method, agent: false }, resolve).on('error', reject).end(body);
   });
 }
 
