@@ -42,12 +42,21 @@ export class Workshop {
   readonly pidFile = join(this.folder, 'pids');
   readonly hash = folderMark(this.folder);
 
+  readonly #files: number[] = [];
+
   constructor(context: TestContext) {
     chmodSync(this.folder, 0o755); // Programs of other users write their pids here.
     mkdirSync(this.copy);
     for (const file of [this.log, this.pidFile]) appendFileSync(file, '');
     chmodSync(this.pidFile, 0o666);
     context.after(() => this.close());
+  }
+
+  /** The log's descriptor, until the workshop closes. */
+  openLog(): number {
+    const file = openSync(this.log, 'a+');
+    this.#files.push(file);
+    return file;
   }
 
   /** The pids that the fixtures have written down, in that order. */
@@ -102,11 +111,12 @@ export class Workshop {
   }
 
   private async close(): Promise<void> {
+    for (const file of this.#files) closeSync(file);
     const left = this.living();
     rmSync(this.pidFile, { force: true });
     for (const pid of left) process.kill(pid, 'SIGKILL');
     await endMarked(`${this.hash}:`);
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 
