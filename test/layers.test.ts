@@ -35,7 +35,7 @@ const parts: readonly Part[] = [
   { files: ['src/process/'], may: [...facts, 'src/platform/', 'src/ledger/paths.ts', 'src/fault.ts'] },
   { files: ['src/git/'], may: [...facts, 'src/platform/', 'src/ledger/paths.ts', 'src/fault.ts'] },
   { files: ['src/health/'], may: [...facts, 'src/ledger/paths.ts', 'src/process/command.ts', 'src/process/get.ts'] },
-  { files: ['src/control/'], may: [...facts, 'src/platform/'], types: ['machines/'] },
+  { files: ['src/control/'], may: [...facts, 'src/platform/', 'src/logs/follow.ts'], types: ['machines/'] },
   { files: ['src/observe/'], may: facts, types: ['machines/'] },
   // What the slots of the machines do, put together from the adapters: wire.ts fills the slots with it.
   { files: ['src/effects/'], may: [...facts, ...folders('git process health logs ledger')] },
@@ -80,6 +80,7 @@ const parts: readonly Part[] = [
       'src/control/shell-word.ts',
       'src/ledger/paths.ts',
       'src/config/',
+      'src/logs/follow.ts',
     ],
     types: ['machines/', 'src/control/'],
   },

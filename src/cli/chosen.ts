@@ -1,10 +1,12 @@
-import type { AppStatus } from '../control/status.ts';
 import { appNames } from './app-names.ts';
 import { meant, Misuse } from './misuse.ts';
 import type { Options } from './options.ts';
 
 /** The apps of these names, or all where none is named; an unknown name is a `Misuse`. */
-export function chosen(apps: readonly AppStatus[], names: readonly string[]): readonly AppStatus[] {
+export function chosen<App extends { readonly name: string }>(
+  apps: readonly App[],
+  names: readonly string[],
+): readonly App[] {
   const known = apps.map(({ name }) => name);
   const unknown = names.find((name) => !known.includes(name));
   if (unknown === undefined) return names.length === 0 ? apps : apps.filter(({ name }) => names.includes(name));

@@ -69,6 +69,17 @@ export const verbs: readonly Command[] = [
     },
     run: async (options) => (await import('./status.ts')).status(options),
   },
+  {
+    meta: { name: 'logs', description: 'Show what the programs have written; needs no running Huddle.' },
+    args: {
+      ...anyApps,
+      follow: { type: 'boolean', alias: 'f', description: 'go on with what they write from now on' },
+      lines: { type: 'string', alias: 'n', valueHint: 'N', description: 'so many of the last lines; default: 10' },
+      deploy: { type: 'boolean', description: 'what git, tests and scripts have written instead' },
+      ...everywhere,
+    },
+    run: async (options) => (await import('./logs.ts')).logs(options),
+  },
   action('check', 'Ask the remote now, and deploy what is new.', { ...apps, ...dryRun, ...all }),
   action('deploy', 'Deploy a revision, or the newest one; a named one stays until resume.', { ...app, ...revision }),
   action('rollback', 'Go back to the last good revision, and stay there until resume.', app),
@@ -131,6 +142,6 @@ export const verbs: readonly Command[] = [
 
 /** What the contract promises and this version does not have yet: refused, never taken for a typing error. */
 export const later = {
-  verbs: 'logs open webhook'.split(' '),
+  verbs: 'open webhook'.split(' '),
   options: 'listen inspect allow-host tls-cert tls-key insecure'.split(' '),
 };

@@ -33,6 +33,7 @@ suite('The command line', () => {
     ['history shop -n 5', 'history', { apps: ['shop'], lines: 5 }],
     ['history shop -n5', 'history', { apps: ['shop'], lines: 5 }],
     ['--lines=0 history shop', 'history', { apps: ['shop'], lines: 0 }],
+    ['logs -fn5 shop --deploy', 'logs', { follow: true, lines: 5, deploy: true, apps: ['shop'] }],
     ['detach --json', 'detach', { json: true }],
     ['service --for windows --user', 'service', { for: 'windows', user: true }],
     ['completion zsh', 'completion', { shell: 'zsh' }],
@@ -99,7 +100,7 @@ suite('The command line', () => {
     ['service --for', '--for needs systemd or windows', 'Write --for systemd.'],
     ['completion zsh fish', 'unexpected argument fish of huddle completion', 'See huddle completion --help.'],
     ['restrat shop', 'unknown command restrat', 'Did you mean restart?'],
-    ['logs -f -n 5 shop', 'huddle logs is not supported yet', 'This version of Huddle does not have it.'],
+    ['logs -n five shop', '-n needs a number, not five', 'Write -n N.'],
     ['--listen 8080', '--listen is not supported yet', 'This version of Huddle does not have it.'],
     ['--inspect', '--inspect is not supported yet', 'This version of Huddle does not have it.'],
   ];
