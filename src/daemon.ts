@@ -56,11 +56,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const lock = takeLock(paths);
   const log = openLog({ debug: options.debug });
 
+  const changes = bulletin();
   const desks = new Map<string, Desk>();
   const office: Office = {
     paths,
     remains: options.filesOnly ? [] : marksOf(`${folderMark(paths.folder)}:`),
-    warn: (app, text) => log.write('warn', text, app),
+    warn: (app, text) => {
+      log.write('warn', text, app);
+      changes.publish({ type: 'app', name: app });
+    },
     network: turns(2 * availableParallelism()),
     local: turns(2 * availableParallelism()),
   };
@@ -73,7 +77,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   /** What makes it impossible to go on. */
   let fatal: Failure | null = null;
   const died = new Set<string>();
-  const changes = bulletin();
 
   const machine = wire({
     office,

@@ -38,7 +38,8 @@ interface Ground {
 /** The running Huddle, as its control API sees it. */
 export function sourceOf({ root, desk, office, changes }: Ground): Source {
   const look = (name: string) => lookAt(root.getSnapshot(), name);
-  const apps = () => appsIn(root.getSnapshot());
+  const troubleOf = (name: string) => desk(name).ledger.trouble;
+  const apps = () => appsIn(root.getSnapshot(), troubleOf);
   const subscribe: Bulletin['subscribe'] = (listener) => changes.subscribe(listener);
   const orders = openOrders({
     look,
@@ -47,7 +48,7 @@ export function sourceOf({ root, desk, office, changes }: Ground): Source {
   });
   return {
     apps,
-    app: (name) => appIn(root.getSnapshot(), name),
+    app: (name) => appIn(root.getSnapshot(), name, troubleOf),
     history: (name, limit) => desk(name).ledger.history(limit),
     logs: (name) => desk(name).paths,
     subscribe,
@@ -74,7 +75,7 @@ export function sourceOf({ root, desk, office, changes }: Ground): Source {
   function mustRun(name: string, { type }: Order) {
     const found = look(name);
     if (found !== undefined) return found;
-    const error = appIn(root.getSnapshot(), name)?.error;
+    const error = appIn(root.getSnapshot(), name, troubleOf)?.error;
     const parts = { doing: doing[type], subject: name, reason: error?.message ?? 'it does not run' };
     throw new Failure(error?.code ?? 'not-accepted', { ...parts, hint: error?.hint ?? 'See: huddle status' });
   }

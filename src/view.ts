@@ -14,16 +14,19 @@ export type HuddleActor = Actor<typeof huddleMachine>;
 
 export type AppActor = ActorRefFrom<typeof appMachine>;
 
+/** What keeps the facts of an app off the disk; null: nothing does. */
+export type TroubleOf = (name: string) => Failure | null;
+
 export function isAppActor(actor: object): actor is AppActor {
   return 'id' in actor && typeof actor.id === 'string' && actor.id.startsWith('app:');
 }
 
 /** Every app of the folder as its users see it, by name: those that run, and those whose file does not let them. */
-export function appsIn(root: HuddleSnapshot): AppStatus[] {
+export function appsIn(root: HuddleSnapshot, troubleOf: TroubleOf): AppStatus[] {
   const { slots, files } = root.context;
   const running = Object.values(slots).flatMap(({ name, file }) => {
     const actor = root.children[`app:${name}`];
-    return actor === undefined ? [] : [statusOf(actor as AppActor, problemOf(files[file]))];
+    return actor === undefined ? [] : [statusOf(actor as AppActor, problemOf(files[file]), troubleOf)];
   });
   const known = new Set(running.map(({ name }) => name.toLowerCase()));
   const idle = Object.values(files).filter(({ name }) => !known.has(name.toLowerCase()));
@@ -31,11 +34,12 @@ export function appsIn(root: HuddleSnapshot): AppStatus[] {
 }
 
 /** One app of `appsIn`, by itself. */
-export function appIn(root: HuddleSnapshot, name: string): AppStatus | undefined {
+export function appIn(root: HuddleSnapshot, name: string, troubleOf: TroubleOf): AppStatus | undefined {
   const slot = root.context.slots[name];
   const actor = slot && root.children[`app:${name}`];
-  if (actor !== undefined) return statusOf(actor as AppActor, problemOf(root.context.files[slot?.file ?? '']));
-  return appsIn(root).find((status) => status.name === name);
+  if (actor !== undefined)
+    return statusOf(actor as AppActor, problemOf(root.context.files[slot?.file ?? '']), troubleOf);
+  return appsIn(root, troubleOf).find((status) => status.name === name);
 }
 
 /** Whether every file has been read and every app has come to rest, for now. */
@@ -54,11 +58,11 @@ export function lookAt(root: HuddleSnapshot, name: string): Look | undefined {
   return { state: stateName(value), context, isResting: (isIdle && !isDue) || value === 'stopped' };
 }
 
-function statusOf(actor: AppActor, configFailure: Failure | null): AppStatus {
+function statusOf(actor: AppActor, configFailure: Failure | null, troubleOf: TroubleOf): AppStatus {
   const { value, context } = actor.getSnapshot();
   const { name, facts, program, nextCheck } = context;
   const { paused, pinned, branch } = facts;
-  const failure = failureOf(context);
+  const failure = failureOf(context) ?? troubleOf(name);
   const state = stateName(value);
   return toStatus({ name, state, paused, pinned, branch, facts, program, nextCheck, failure, configFailure });
 }

@@ -66,7 +66,7 @@ async function huddleOf(t: TestContext, tell: (news: News) => void) {
     rmSync(root, { recursive: true, force: true });
   });
   huddle.start();
-  const program = () => appIn(huddle.getSnapshot(), 'shop')?.program;
+  const program = () => appIn(huddle.getSnapshot(), 'shop', () => null)?.program;
   return { huddle, program, copies: () => marksOf(prefix).length };
 }
 

@@ -32,6 +32,7 @@ const short = (revision: string) => revision.slice(0, 7);
 /** Before anything is touched, what an earlier life of the app has left is ended, or spared to be taken over. */
 export const open: Effect<OpenInput, Opened> = async ({ config, want }, desk, office, signal) => {
   await settleRemains(desk, config, signal);
+  if (want === 'tip') await mustRemember(desk);
   return await desk.withGit('opening the working copy', config, (place) => {
     const work = async () => {
       const opened = await openWorkingCopy(place, want, signal);
@@ -51,10 +52,18 @@ export const ask: Effect<AskInput, Asked> = ({ config, branch }, desk, office, s
     office.network.take(() => askRemote(place, branch, signal), signal),
   );
 
-export const fetch: Effect<FetchInput, Fetched> = ({ config, ...wanted }, desk, office, signal) =>
-  desk.withGit(`fetching ${short(wanted.revision)}`, config, (place) =>
+export const fetch: Effect<FetchInput, Fetched> = async ({ config, ...wanted }, desk, office, signal) => {
+  await mustRemember(desk);
+  return await desk.withGit(`fetching ${short(wanted.revision)}`, config, (place) =>
     office.network.take(() => fetchRevision(place, wanted, signal), signal),
   );
+};
+
+/** What is found now will be deployed, and that needs its intent on disk: better to know before the program is stopped. */
+async function mustRemember({ ledger }: Desk): Promise<void> {
+  const failure = await ledger.rewrite();
+  if (failure !== null) throw failure;
+}
 
 export const test: Effect<TestInput, Verdict> = async ({ name, config, revision, branch }, desk, _office, signal) => {
   const { test: gate } = config;

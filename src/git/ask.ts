@@ -9,6 +9,7 @@ import { checkedName, isCommitId, isName, printable } from './names.ts';
 import type { GitPlace } from './place.ts';
 import { resolveCommit } from './refs.ts';
 import { verify, withRepair } from './repair.ts';
+import { mustFit } from './room.ts';
 import { repositoryOf, type GitRepository } from './repository.ts';
 import { fetchSubmodules } from './submodules.ts';
 import { askUnmoved } from './unmoved.ts';
@@ -61,6 +62,7 @@ export async function fetchRevision(place: GitPlace, wanted: Wanted, signal: Abo
   });
   if (revision !== wanted.from) await fetchTags(repository, wanted.branch);
   if (place.repository.submodules) await fetchSubmodules(repository, revision);
+  await mustFit(repository, revision);
   const described = await describe(repository, revision, wanted.from);
   await collectGarbage(repository);
   return { revision, ...described };

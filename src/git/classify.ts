@@ -26,7 +26,7 @@ const tryAgain = 'Check repository.remote path and the network; Huddle tries aga
 // First match wins: what is specific stands before what git says in many cases. All in git's and ssh's own English.
 const rules: readonly Rule[] = [
   {
-    words: /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT|out of disk space/i,
+    words: /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT|out of disk ?space/i,
     code: 'disk-full',
     hint: 'Make room on the disk; Huddle tries again.',
   },

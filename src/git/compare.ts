@@ -16,6 +16,7 @@ export interface Change {
   /** Of the left side. */
   readonly oldMode: string;
   readonly mode: string;
+  readonly oldOid: string;
   readonly oid: string;
 }
 
@@ -52,6 +53,11 @@ export async function treeToIndex(repository: GitRepository, tree: Revision): Pr
   return changes(repository, [...raw, '--cached', '--ignore-submodules=none', '--end-of-options', tree, '--'], {});
 }
 
+/** From one commit to another. */
+export async function changesBetween(repository: GitRepository, one: Revision, other: Revision): Promise<Changes> {
+  return changes(repository, [...raw, '--ignore-submodules=none', '--end-of-options', one, other, '--'], {});
+}
+
 /**
  * Makes the index of a commit or tree beside the repository's own, for `compare`. What the own index knows of unchanged
  * files is taken over, so that only what differs from it will be read. One at a time: git locks the own index for it.
@@ -77,11 +83,11 @@ async function changes(repository: GitRepository, argv: readonly string[], optio
   const fields = paths((await runGit(repository, argv, options)).stdout);
   const found = new Map<Path, Change>();
   for (let index = 0; index + 1 < fields.length; index += 2) {
-    const [oldMode = '', mode = '', , oid = '', status = ''] = (fields[index] ?? '').slice(1).split(' ');
+    const [oldMode = '', mode = '', oldOid = '', oid = '', status = ''] = (fields[index] ?? '').slice(1).split(' ');
     const path = fields[index + 1] ?? '';
     // An unmerged path is listed twice: as unmerged, and as what stands on disk.
     if (found.get(path)?.status === 'U') continue;
-    found.set(path, { status: status.charAt(0) as Change['status'], oldMode, mode, oid });
+    found.set(path, { status: status.charAt(0) as Change['status'], oldMode, mode, oldOid, oid });
   }
   return found;
 }

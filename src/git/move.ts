@@ -12,6 +12,7 @@ import { findInTheWay, type InTheWay, type Sight } from './in-the-way.ts';
 import { isCommitId } from './names.ts';
 import { readHead, readRef, resolveCommit, type Head } from './refs.ts';
 import { now, setAsideDamagedIndex } from './repair.ts';
+import { takeBack } from './room.ts';
 import { deployedRef, previousRef, pullingRef, type GitRepository } from './repository.ts';
 import { save, saveCommits } from './saved.ts';
 import { runScript } from './script.ts';
@@ -75,8 +76,9 @@ async function moveUntouched(repository: GitRepository, revision: Revision, head
   }
   const argv = ['read-tree', '-m', '-u', head, revision];
   faultPoint('tree.before');
-  const { code } = await runGit(repository, argv, { ...unsynced, answers: [1, 128] });
+  const { code, stderr } = await runGit(repository, argv, { ...unsynced, answers: [1, 128] });
   faultPoint('tree.after');
+  if (code !== 0) await takeBack(repository, { head, revision, stderr });
   return code === 0;
 }
 

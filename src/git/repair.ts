@@ -57,7 +57,7 @@ export async function verify(repository: GitRepository, revision: Revision): Pro
   const empty = await runScript(
     repository,
     `cd "$1"; if [ -e ${damagedMark} ]; then echo "a damaged object"; fi
-     find objects -mindepth 2 -maxdepth 2 -type f -size 0 -name '????????*' -path 'objects/[0-9a-f][0-9a-f]/*'`,
+     find objects -mindepth 2 -maxdepth 2 -type f -size 0 ! -name 'tmp_*' -path 'objects/[0-9a-f][0-9a-f]/*'`,
     [gitDir],
   );
   if (empty.length > 0)

@@ -34,8 +34,7 @@ export function takeLock(paths: StatePaths): Lock {
   prepareRoot(paths);
   const hold = holdOf(paths);
   try {
-    ftruncateSync(hold.descriptor, 0);
-    writeSync(hold.descriptor, `${process.pid}\n`, 0);
+    sign(hold, `${process.pid}\n`);
     faultPoint('lock.after');
   } catch (error) {
     hold.release();
@@ -46,10 +45,20 @@ export function takeLock(paths: StatePaths): Lock {
     release() {
       if (released) return;
       released = true;
-      ftruncateSync(hold.descriptor, 0);
+      sign(hold, '');
       hold.release();
     },
   };
+}
+
+/** The lock holds without the name of its holder, too: a disk that is full keeps no Huddle from starting. */
+function sign({ descriptor }: Hold, text: string): void {
+  try {
+    ftruncateSync(descriptor, 0);
+    writeSync(descriptor, text, 0);
+  } catch (error) {
+    if (refused(error, '', '').code === 'internal') throw error;
+  }
 }
 
 function holdOf(paths: StatePaths): Hold {

@@ -68,8 +68,9 @@ class Command {
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv) {
-    this.child = spawn(process.execPath, [command, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv, through: readonly string[] = []) {
+    const [file = '', ...rest] = [...through, process.execPath, command, ...args];
+    this.child = spawn(file, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     this.ended = new Promise((resolve, reject) => {
@@ -93,10 +94,10 @@ export class Huddle {
   #over = false;
   #changed = Promise.withResolvers<void>();
 
-  constructor(dir: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+  constructor(dir: string, args: readonly string[], env: NodeJS.ProcessEnv, through: readonly string[] = []) {
     this.dir = dir;
     this.#socket = join(dir, '.huddle/huddle.sock');
-    this.#command = new Command(['-c', dir, ...args], env);
+    this.#command = new Command(['-c', dir, ...args], env, through);
     this.#command.child.on('exit', () => {
       this.#over = true;
       this.#wake();

@@ -93,8 +93,9 @@ export class Scene {
     return join(this.dir, name);
   }
 
-  startHuddle(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Huddle {
-    return new Huddle(this.dir, args, this.environment(env));
+  /** `through`: an argv that becomes the command, as `setpriv` does. */
+  startHuddle(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}, through: readonly string[] = []): Huddle {
+    return new Huddle(this.dir, args, this.environment(env), through);
   }
 
   /** Runs the command with these arguments to its end. */
