@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { Failure } from '../../machines/failure.ts';
 import { isConfigFile } from './name.ts';
 import type { Origin } from './paths.ts';
@@ -41,16 +42,21 @@ export async function readFromDisk(file: string, shown: string, origin: Origin):
 async function contentOf(file: string): Promise<Uint8Array | Mistake | null> {
   try {
     // Without O_NONBLOCK, opening a FIFO waits for its writer.
-    await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
-    const stat = await handle.stat();
-    if (stat.isDirectory()) return null;
-    if (!stat.isFile()) return unreadable('it is no regular file');
-    const buffer = Buffer.alloc(Math.min(stat.size, longestFile) + 1);
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-    return buffer.subarray(0, bytesRead);
+    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    // Not with `await using`, which Node 22 does not know.
+    return await contentIn(handle).finally(() => handle.close());
   } catch (thrown) {
     return (await isThere(file)) ? unreadable(reasonOf(thrown)) : null;
   }
+}
+
+async function contentIn(handle: FileHandle): Promise<Uint8Array | Mistake | null> {
+  const stat = await handle.stat();
+  if (stat.isDirectory()) return null;
+  if (!stat.isFile()) return unreadable('it is no regular file');
+  const buffer = Buffer.alloc(Math.min(stat.size, longestFile) + 1);
+  const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
+  return buffer.subarray(0, bytesRead);
 }
 
 /** Also true of a symlink that points nowhere: its owner has not taken the app away. */

@@ -45,9 +45,9 @@ export interface Hold {
 /** How a tree is ended where no signal reaches a whole one. */
 export interface TreeEnding {
   /** Kills a process and all that descends from it. Resolves when that was tried; whoever waits sees what is left. */
-  killTree(pid: number): Promise<void>;
+  readonly killTree: (pid: number) => Promise<void>;
   /** The pids of those whose parent was this process, which has ended itself. Rejects when that cannot be told. */
-  orphansOf(root: { readonly pid: number; readonly startTime: number }): Promise<readonly number[]>;
+  readonly orphansOf: (root: { readonly pid: number; readonly startTime: number }) => Promise<readonly number[]>;
 }
 
 /** The order in which pids are given out, where it says who is older. */

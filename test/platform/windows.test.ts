@@ -37,7 +37,10 @@ suite('On Windows', () => {
   });
 
   test('what has a slash, a backslash or a drive is a path', () => {
-    assert.deepEqual(['node', 'bin/node', 'bin\\node', 'C:node'].map(windows.isPath), [false, true, true, true]);
+    assert.deepEqual(
+      ['node', 'bin/node', 'bin\\node', 'C:node'].map((name) => windows.isPath(name)),
+      [false, true, true, true],
+    );
   });
 
   test('names of variables are the same in any case, and the last one wins', () => {
