@@ -144,6 +144,11 @@ export function mayCheck({ facts }: AppContext): boolean {
   return !facts.paused && !facts.pinned;
 }
 
+/** Whether an app with nothing running may try again by itself: to start what was good, nothing is asked of the remote. */
+export function mayTry(context: AppContext): boolean {
+  return mayCheck(context) || context.facts.good !== null;
+}
+
 /** When the next check is due; milliseconds since the epoch. */
 export function dueTime({ config, failures, random, now }: AppContext): number {
   return now() + checkDelay(config.timing, failures, random);

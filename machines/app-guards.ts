@@ -6,6 +6,7 @@ import {
   isServing,
   isUnwanted,
   mayCheck,
+  mayTry,
 } from './app-context.ts';
 import { disturbance, isSame, scriptTries } from './policy.ts';
 import type { Asked, Fetched, Verdict } from './slots.ts';
@@ -66,6 +67,10 @@ export const guards = {
   wantsDeploy: ({ context }: Scene) => context.wish?.type === 'deploy',
   wantsCheck: ({ context }: Scene) => context.checkAgain && mayCheck(context),
   mayCheck: ({ context }: Scene) => mayCheck(context),
+  wantsTry: ({ context }: Scene) => context.checkAgain && mayTry(context),
+  mayTry: ({ context }: Scene) => mayTry(context),
+  /** Paused before there was anything to run. */
+  isLeftAlone: ({ context }: Scene) => !mayTry(context) && context.facts.current === null,
   hasPrevious: ({ context }: Scene) => context.facts.previous !== null,
   isNothingChanged: ({ context, event }: Scene) => event.type === 'config' && isSame(context.config, event.config),
   isRepositoryChanged: ({ context, event }: Scene) =>

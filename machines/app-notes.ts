@@ -7,6 +7,7 @@ import {
   dueTime,
   type Leave,
   mayCheck,
+  mayTry,
 } from './app-context.ts';
 import { appSlots } from './app-slots.ts';
 import type { Rejection, Revision } from './facts.ts';
@@ -189,6 +190,7 @@ export const appNotes = appSlots.extend({
 
     // -- waiting for the next check
     arm: assign(({ context }) => ({ nextCheck: mayCheck(context) ? dueTime(context) : null })),
+    armTry: assign(({ context }) => ({ nextCheck: mayTry(context) ? dueTime(context) : null })),
     noteTold: assign({ isTold: true }),
     disarm: assign({ nextCheck: null }),
   },

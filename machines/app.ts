@@ -56,7 +56,13 @@ export const appMachine = appSetup.createMachine({
   },
 
   states: {
-    booting: { always: [{ guard: 'isStopped', target: 'stopped' }, { target: 'cloning' }] },
+    booting: {
+      always: [
+        { guard: 'isStopped', target: 'stopped' },
+        { guard: 'isLeftAlone', target: 'waiting' },
+        { target: 'cloning' },
+      ],
+    },
 
     cloning,
     checking,
@@ -66,16 +72,16 @@ export const appMachine = appSetup.createMachine({
     idle: { always: [{ guard: 'isServing', target: 'running' }, { target: 'waiting' }] },
 
     waiting: {
-      entry: ['release', 'arm', { type: 'tell', params: failedNews }, 'noteTold'],
-      always: { guard: 'wantsCheck', target: 'cloning' },
-      after: { nextCheck: { guard: 'mayCheck', target: 'cloning' } },
+      entry: ['release', 'armTry', { type: 'tell', params: failedNews }, 'noteTold'],
+      always: { guard: 'wantsTry', target: 'cloning' },
+      after: { nextCheck: { guard: 'mayTry', target: 'cloning' } },
       on: {
         restart: 'cloning',
         deploy: { target: 'cloning', actions: 'noteWish' },
         rollback: {},
         config: [
           { guard: 'isNothingChanged' },
-          { target: 'cloning', actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'] },
+          { actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure', 'noteCheck'] },
         ],
       },
     },

@@ -732,6 +732,30 @@ suite('pause, pin and resume', () => {
     }
   });
 
+  test('one that is paused with nothing to run waits, at its beginning and when it is edited, until it is told to go on', async () => {
+    const stage = await play({ facts: { paused: true }, world: { tip: 'b' } });
+    await stage.pass(300);
+    await stage.send({ type: 'config', config: appConfig({ timing: { minimum: 5, maximum: null } }) });
+    await stage.send({ type: 'config', config: appConfig({ repository: { depth: 1 } }) });
+    await stage.pass(300);
+    assert.deepEqual([stage.state(), stage.world.deeds], ['waiting', []]);
+    await stage.send({ type: 'resume' });
+    await stage.pass(3);
+    assert.deepEqual([stage.state(), stage.facts().good], ['running', 'b']);
+    assert.equal(stage.app.getSnapshot().context.config.repository.depth, 1);
+  });
+
+  test('one that begins paused or pinned, and cannot be opened at first, starts its good revision at the next try', async () => {
+    for (const flag of [{ paused: true }, { pinned: true }]) {
+      const stage = await play({ facts: { ...good, ...flag }, world: { head: new Error('no such mount') } });
+      await stage.pass(3);
+      assert.equal(stage.state(), 'waiting');
+      stage.world.head = 'a';
+      await stage.pass(300);
+      assert.deepEqual([stage.state(), stage.world.deeds], ['running', ['open', 'open', 'spawn a']]);
+    }
+  });
+
   test('a revision that was deployed by name stays until resume', async () => {
     const stage = await running();
     await stage.send({ type: 'deploy', revision: 'b' });

@@ -158,7 +158,10 @@ export const invariants: readonly Invariant[] = [
       (before.facts.paused || before.facts.pinned) &&
       ['running', 'waiting', 'restarting', 'pulling', 'stopping'].includes(before.state) &&
       !isOrdered &&
-      deeds.some((deed) => ['ask', 'fetch', 'test', 'open'].includes(deed.split(' ')[0] ?? '')),
+      // To open the place of a good revision asks nothing of the remote.
+      deeds.some((deed) =>
+        ['ask', 'fetch', 'test', ...(before.facts.good === null ? ['open'] : [])].includes(deed.split(' ')[0] ?? ''),
+      ),
   },
   {
     title: 'a tree that is being changed is written down as such beforehand',
