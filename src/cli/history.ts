@@ -16,8 +16,8 @@ export async function history(options: Options): Promise<number> {
   const limit = options.lines === undefined ? '' : `?limit=${options.lines}`;
   const path = `/api/apps/${encodeURIComponent(app?.name ?? '')}/history${limit}`;
   const answer = (await client.get(path)) as { readonly history: readonly HistoryEntry[] };
-  const lines = historyLines(answer.history, outputWidth(), paintOutput);
-  process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : `${lines.join('\n')}\n`);
+  if (options.json) process.stdout.write(`${JSON.stringify(answer)}\n`);
+  else process.stdout.write(`${historyLines(answer.history, outputWidth(), paintOutput).join('\n')}\n`);
   return 0;
 }
 

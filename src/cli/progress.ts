@@ -71,7 +71,8 @@ function stage(what: string): Stage {
 }
 
 function lineOf([name, { what, since }]: readonly [string, Stage]): string {
-  return `${oneLine(name)}: ${what} … ${duration(Math.floor((performance.now() - since) / 1000))}`;
+  const seconds = Math.floor((performance.now() - since) / 1000);
+  return `${oneLine(name)}: ${what} …${seconds === 0 ? '' : ` ${duration(seconds)}`}`;
 }
 
 /** Only while it is being started is the revision in place the one that is waited for. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { oneLine } from '../../machines/failure.ts';
 import { shellWord } from '../control/shell-word.ts';
-import type { Place } from './service.ts';
+import type { Place } from './place.ts';
 
 export interface Unit {
   readonly place: Place;

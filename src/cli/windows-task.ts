@@ -1,4 +1,4 @@
-import type { Place } from './service.ts';
+import type { Place } from './place.ts';
 
 /**
  * What has Windows start Huddle at boot. Not `sc.exe`: that wants a program that answers the service manager, which Node

@@ -134,12 +134,12 @@ suite('The progress line', () => {
     const huddle = await StandIn.start(t, appStatus('blog'), appStatus('shop'));
     const child = startOnTerminal(`-c ${huddle.folder} deploy shop`);
     const asked = await huddle.next('shop/deploy');
-    await child.said(({ stdout }) => /shop: running … \d/.test(stdout));
+    await child.said(({ stdout }) => /shop: running … \d+ s/.test(stdout));
     huddle.tell(appStatus('blog', { state: 'cloning' }));
     huddle.tell(appStatus('shop', { state: 'testing' }));
-    await child.said(({ stdout }) => stdout.includes(`${cleared}shop: testing … `));
+    await child.said(({ stdout }) => stdout.includes(`${cleared}shop: testing …`));
     huddle.tell(appStatus('shop', { state: 'restarting', revision: '3f2a1b0'.padEnd(40, '0') }));
-    await child.said(({ stdout }) => stdout.includes(`${cleared}shop: restarting 3f2a1b0 … `));
+    await child.said(({ stdout }) => stdout.includes(`${cleared}shop: restarting 3f2a1b0 …`));
     asked.answer(200, { outcome: 'deployed 3f2a1b0' });
     const { code, stdout } = await child.ended;
     assert.equal(code, 0);
@@ -151,7 +151,7 @@ suite('The progress line', () => {
     const names = ['blog', 'shop', 'w'.repeat(100)];
     const huddle = await StandIn.start(t, ...names.map((name) => appStatus(name)));
     const child = startOnTerminal(`-c ${huddle.folder} check --all`);
-    await child.said(({ stdout }) => /blog: running … .* · shop: running … .* · w+…\S*$/.test(stdout));
+    await child.said(({ stdout }) => /blog: running … .*· shop: running … .*· w+…$/.test(stdout));
     (await huddle.next('blog/check')).answer(200, { outcome: 'unmoved' });
     await child.said(({ stdout }) => /blog: unmoved\r\n\r\S*shop: running/.test(stdout.replaceAll(cleared, '\r')));
     for (const name of names.slice(1)) (await huddle.next(`${name}/check`)).answer(200, { outcome: 'unmoved' });
