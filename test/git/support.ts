@@ -5,7 +5,10 @@ import { dirname, join } from 'node:path';
 import { after } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Repository } from '../../machines/config.ts';
+import { layOutRepository } from '../../src/git/clone.ts';
+import { enter } from '../../src/git/common-folder.ts';
 import type { GitPlace } from '../../src/git/place.ts';
+import { repositoryOf, type GitRepository } from '../../src/git/repository.ts';
 import { startGitHttp, type GitHttp, type GitHttpOptions } from '../fixtures/git-http.ts';
 
 /** Plain git, as a person at the keyboard uses it, with no config but the repository's. */
@@ -62,6 +65,18 @@ export interface Scene {
   ) => Promise<string>;
   /** A clone that pushes into the remote. */
   readonly author: string;
+}
+
+/**
+ * An empty repository with this address for its remote, which no config could name: what is tried on it is tried on
+ * what lies below the parser.
+ */
+export async function belowTheParser(place: GitPlace, address: string): Promise<GitRepository> {
+  const remote = { address, transport: 'http', origin: '', username: null, password: null } as const;
+  const repository = { ...repositoryOf(place, 'fetching', patience), remote };
+  await layOutRepository(repository, 'sha1', []);
+  await enter(repository, new Map());
+  return repository;
 }
 
 const scenes: string[] = [];
