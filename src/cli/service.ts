@@ -16,8 +16,8 @@ export async function service(options: Options): Promise<number> {
   }
   const { systemdUnit } = await import('./systemd-unit.ts');
   const longestStop = target === here ? await longestStopIn(options.folder) : 0;
-  const { username } = userInfo();
-  process.stdout.write(systemdUnit({ place, longestStop, kind: options.user ? 'user' : 'system', username }));
+  const kind = options.user ? 'user' : 'system';
+  process.stdout.write(systemdUnit({ place, longestStop, kind, username: ownName() }));
   return 0;
 }
 
@@ -27,4 +27,13 @@ async function longestStopIn(folder: string): Promise<number> {
   const files = await configFiles(folder);
   const readings = await Promise.all(files.map((file) => readFromDisk(path.join(folder, file), file, origin)));
   return Math.max(0, ...readings.map((reading) => reading?.config?.application.stopTimeout ?? 0));
+}
+
+/** A user whom nobody has written down, as in some containers, goes by the number. */
+function ownName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? '');
+  }
 }

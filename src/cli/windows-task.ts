@@ -7,7 +7,7 @@ import type { Place } from './place.ts';
 export function windowsTask({ node, command, args }: Place): string {
   const line = [command, ...args].map(argument).join(' ');
   return `# In PowerShell, as administrator. Huddle then runs from boot on, as the SYSTEM user (the user's own git and ssh
-# settings do not apply to it), and is started again when it ends.
+# settings do not apply to it), and is started again when it fails. Correct the paths where that machine has others.
 $action = New-ScheduledTaskAction -Execute ${literal(node)} -Argument ${literal(line)}
 $settings = New-ScheduledTaskSettingsSet -ExecutionTimeLimit ([TimeSpan]::Zero) -RestartCount 999 -RestartInterval (New-TimeSpan -Minutes 1) -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries
 Register-ScheduledTask -TaskName Huddle -Trigger (New-ScheduledTaskTrigger -AtStartup) -Action $action -Settings $settings -User SYSTEM -RunLevel Highest

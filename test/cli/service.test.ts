@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
@@ -11,6 +11,11 @@ import { Child, huddle, start } from './command.ts';
 
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
 const skip = !hasSystemd && 'there is no systemd-analyze here';
+/** A user whom nobody has written down. */
+const stranger = ['--reuid', '54321', '--clear-groups'];
+const strangerMayRead = [process.execPath, huddle].every(
+  (file) => spawnSync('setpriv', [...stranger, 'test', '-r', file]).status === 0,
+);
 
 suite('huddle service', () => {
   test('prints a unit that systemd finds nothing wrong with', { skip }, async (t) => {
@@ -104,6 +109,19 @@ suite('huddle service', () => {
     const quoted = windowsTask({ node: 'n', command: 'c', args: ['a "b\\" c'] });
     assert.ok(quoted.includes(String.raw`-Argument 'c "a \"b\\\" c"'`), quoted);
   });
+
+  test(
+    'names a user who has only a number by that',
+    { skip: !strangerMayRead && 'needs root, and a checkout that anybody may read' },
+    async (t) => {
+      const folder = temporaryFolder(t);
+      chmodSync(folder, 0o755);
+      const setpriv = [...stranger, process.execPath, huddle, 'service', '-c', folder];
+      const { code, stdout, stderr } = await new Child('setpriv', setpriv, { HOME: folder }).ended;
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.match(stdout, /^User=54321$/m);
+    },
+  );
 
   test('fails where there is no such folder', async (t) => {
     const { code, stdout, stderr } = await start('service', '-c', join(temporaryFolder(t), 'none')).ended;
