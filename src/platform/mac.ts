@@ -33,6 +33,7 @@ export const mac: Platform = {
     blank: 0,
   }),
   holdsForWriting: () => false,
+  sightOf: () => null,
   wholeLookEvery: 40,
 };
 

@@ -42,6 +42,13 @@ export interface Hold {
   release(): void;
 }
 
+/** One process, held fast: whoever gets its pid later is not mistaken for it. */
+export interface Sight {
+  /** Whether it is there, at a fraction of the cost of `readEntry`; null: that takes a whole look. */
+  glance(): boolean | null;
+  close(): void;
+}
+
 /** How a tree is ended where no signal reaches a whole one. */
 export interface TreeEnding {
   /** Kills a process and all that descends from it. Resolves when that was tried; whoever waits sees what is left. */
@@ -121,7 +128,9 @@ export interface Platform {
   holdsForWriting(pid: number, path: string): boolean;
   /** null: by signals, to everyone that the table shows. */
   readonly treeEnding: TreeEnding | null;
-  /** Every so many looks whether an adopted process is there, it is looked at whole: its pid may be somebody else's. */
+  /** Keeps sight of a process that is no child of ours; null where it is not to be had. */
+  sightOf(pid: number): Sight | null;
+  /** Without sight: every so many looks a process is looked at whole, as its pid may be somebody else's. */
   readonly wholeLookEvery: number;
 }
 

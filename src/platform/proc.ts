@@ -1,7 +1,7 @@
 import { closeSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { errorCode } from './error-code.ts';
-import { type MarkedEntry, markVariable, type ProcessEntry, type Table } from './platform.ts';
+import { type MarkedEntry, markVariable, type ProcessEntry, type Sight, type Table } from './platform.ts';
 
 // The one place that knows Linux's /proc. Reads are synchronous, into one buffer that is used again: a look at 150
 // processes takes a millisecond or two, and the answer to a crash waits for it.
@@ -64,6 +64,34 @@ export function readEntry(pid: number): ProcEntry | null {
     isKernelThread: (number(9) & kernelThread) !== 0,
   };
 }
+
+const digit = Buffer.alloc(1);
+
+/**
+ * By its `statm`, held open: a file of /proc stays that of the process for which it was opened, and one digit of the memory
+ * that it has costs two microseconds, where a whole look costs thirteen. Null without a descriptor to be had.
+ */
+export function sightOf(pid: number): Sight | null {
+  let file: number;
+  try {
+    file = openSync(`/proc/${pid}/statm`, 'r');
+  } catch {
+    return null;
+  }
+  return {
+    glance() {
+      try {
+        // Without memory is a zombie, and who has not ended altogether: its first thread may go before the others.
+        return readSync(file, digit, 0, 1, 0) === 1 && digit[0] !== zero ? true : null;
+      } catch (thrown) {
+        return errorCode(thrown) === 'ESRCH' ? false : null;
+      }
+    },
+    close: () => closeSync(file),
+  };
+}
+
+const zero = 0x30;
 
 /** What is settled about a process for as long as its folder in /proc is the same one. */
 interface Birth {

@@ -52,6 +52,7 @@ export const windows: Platform = {
   readTable: () => ({ alive: [], ended: new Set(), blank: 0 }),
   holdsForWriting: () => false,
   treeEnding: { killTree, orphansOf },
+  sightOf: () => null,
   wholeLookEvery: 240,
 };
 

@@ -1,14 +1,15 @@
 import type { ProcessReport } from '../../machines/slots.ts';
 import { faultPoint } from '../fault.ts';
 import { here } from '../platform/here.ts';
+import type { Sight } from '../platform/platform.ts';
 import { isAlive } from './identity.ts';
 import type { RunningProgram } from './program.ts';
 import { type Root, treeOf } from './tree.ts';
 
 // Taking over what an earlier Huddle has started: it is no child of ours, so that its end has to be looked for.
 
-/** How often it is looked whether adopted processes are there; milliseconds. */
-const lookEvery = 250;
+/** How often it is looked whether adopted processes are there, milliseconds: an end is to be known within 250. */
+const lookEvery = 200;
 
 /**
  * Follows a program that is running already. Reports as `startProgram` does; how it will end nobody can tell, so that
@@ -45,6 +46,7 @@ export function marksOf(prefix: string): string[] {
 
 interface Watched {
   readonly root: Root;
+  readonly sight: Sight | null;
   readonly gone: () => void;
 }
 
@@ -54,24 +56,32 @@ let looks = 0;
 
 /** One timer serves all of them. */
 function whenGone(root: Root, gone: () => void): () => void {
-  const one = { root, gone };
+  const one = { root, sight: here.sightOf(root.pid), gone };
   watched.add(one);
   timer ??= setInterval(look, lookEvery).unref();
-  return () => {
-    watched.delete(one);
-    if (watched.size > 0) return;
-    clearInterval(timer);
-    timer = undefined;
-  };
+  return () => forget(one);
 }
 
 function look(): void {
   looks += 1;
   for (const one of watched) {
-    if (looks % here.wholeLookEvery === 0 ? isAlive(one.root) : exists(one.root.pid)) continue;
-    watched.delete(one);
+    if (isThere(one)) continue;
+    forget(one);
     one.gone();
   }
+}
+
+function forget(one: Watched): void {
+  if (!watched.delete(one)) return;
+  one.sight?.close();
+  if (watched.size > 0) return;
+  clearInterval(timer);
+  timer = undefined;
+}
+
+function isThere({ root, sight }: Watched): boolean {
+  if (sight !== null) return sight.glance() ?? isAlive(root);
+  return looks % here.wholeLookEvery === 0 ? isAlive(root) : exists(root.pid);
 }
 
 /** Whether somebody has this pid: a fifth of the cost of a whole look. */
