@@ -98,7 +98,7 @@ export const appNotes = appSlots.extend({
       const left = facts.current ?? '';
       const reason = condemned?.reason ?? 'rolled back by its operator';
       return {
-        attempt: { ...beginAttempt(context, left), result: 'rolled back' as const, reason },
+        attempt: { ...beginAttempt(context, left), from: facts.previous, result: 'rolled back' as const, reason },
         target: { revision: facts.previous ?? '', way: 'back' as const },
         objection: condemned,
         condemned: null,

@@ -53,6 +53,7 @@ export function sourceOf({ root, desk, office, changes }: Ground): Source {
     logs: (name) => desk(name).paths,
     subscribe,
     async order(name: string, order: Order) {
+      if (order.type === 'stop' && look(name) === undefined) return await staysStopped(name);
       mustRun(name, order);
       return toldOutcome(await orders.give(name, order));
     },
@@ -70,6 +71,13 @@ export function sourceOf({ root, desk, office, changes }: Ground): Source {
       return apps().flatMap(({ name, program }) => (program.pid === null ? [] : [name]));
     },
   };
+
+  /** Nothing of it runs; nor will it when its file has been mended. */
+  async function staysStopped(name: string): Promise<string> {
+    const failure = await desk(name).ledger.remember({ stopped: true });
+    if (failure !== null) throw failure;
+    return toldOutcome({ type: 'stopped' });
+  }
 
   /** An app whose file has been broken from the start is listed, but there is nobody to carry out an order. */
   function mustRun(name: string, { type }: Order) {

@@ -1,9 +1,11 @@
+import { pipeline } from 'node:stream';
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
 import { asFailure } from '../../machines/failure.ts';
 import type { Order } from '../../machines/order.ts';
 import type { Feed } from './feed.ts';
+import { logStream } from './log-stream.ts';
 import type { Source } from './source.ts';
 
 type Env = { Bindings: HttpBindings };
@@ -35,6 +37,7 @@ export function routes(source: Source, feed: Feed): Api {
   get('/api/apps', (request) => request.json({ apps: source.apps() }));
   get('/api/apps/:name', (request) => request.json(source.app(nameIn(request)) ?? null));
   get('/api/apps/:name/history', (request) => history(request, source));
+  get('/api/apps/:name/log', (request) => log(request, source));
   get('/api/events', (request) => events(request, feed));
   for (const type of actions) post(`/api/apps/:name/${type}`, (request) => act(request, source, type));
   post('/api/detach', (request) => request.json({ apps: source.detach() }));
@@ -48,7 +51,7 @@ export function routes(source: Source, feed: Feed): Api {
 
 /** From here on the response is the feed's. */
 function events(request: Request, feed: Feed): Response {
-  // As an event stream HEAD would never end.
+  // As a stream HEAD would never end.
   if (request.req.raw.method === 'HEAD') return wrongMethod(request, 'GET');
   feed.add(request.env.outgoing);
   return RESPONSE_ALREADY_SENT;
@@ -59,6 +62,18 @@ async function history(request: Request, source: Source): Promise<Response> {
   if (!Number.isInteger(limit) || limit < 1 || limit > mostHistory)
     return refuse(request, 400, 'bad-request', 'limit is no number of entries', `Ask for 1 to ${mostHistory}.`);
   return request.json({ history: await source.history(nameIn(request), limit) });
+}
+
+/** From here on the response is the log's: it breaks off where the log cannot be read any further. */
+function log(request: Request, source: Source): Response {
+  if (request.req.raw.method === 'HEAD') return wrongMethod(request, 'GET');
+  const { searchParams } = new URL(request.req.url);
+  const found = logStream(source.logs(nameIn(request)), searchParams, new AbortController().signal);
+  if ('message' in found) return refuse(request, 400, 'bad-request', found.message, found.hint);
+  const { outgoing } = request.env;
+  outgoing.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
+  pipeline(found, outgoing, () => undefined);
+  return RESPONSE_ALREADY_SENT;
 }
 
 /** Answers when the work is done, however long that takes. */
