@@ -203,8 +203,8 @@ const attacks: Record<string, Attack> = {
     code: 'not-supported',
   },
   'an scp-like host that is an option': {
-    text: '[submodule "lib"]\n\tpath = lib\n\turl = "-oProxyCommand=touch OWNED:x"\n',
-    plain: 'ssh "-oProxyCommand=touch OWNED" x',
+    text: '[submodule "lib"]\n\tpath = lib\n\turl = "-oProxyCommand=touch owned:x"\n',
+    plain: 'ssh "-oProxyCommand=touch owned" x',
     code: 'not-supported',
   },
   // CVE-2018-11235: ignored by git since 2.17.1. Before, it cloned into the folder of that name.
@@ -235,7 +235,9 @@ suite('a malicious .gitmodules', { concurrency: 3 }, () => {
       const filled = (line: string): string =>
         line.replaceAll('LIB', join(at.folder, 'lib.git')).replaceAll('OWNED', owned);
       const harm = (clone: string): string[] =>
-        [owned, outside, join(clone, 'evil'), join(clone, '.git/modules/lib/hooks/HEAD')].filter(existsSync);
+        [owned, outside, ...['owned', 'evil', '.git/modules/lib/hooks/HEAD'].map((name) => join(clone, name))].filter(
+          existsSync,
+        );
       await at.push({ '.gitmodules': filled(text) });
 
       const copy = join(at.folder, 'copy');
