@@ -28,6 +28,8 @@ async function exitCodeOf(args: readonly string[], version: string): Promise<num
     const invocation = readCommandLine(args);
     debug = invocation.kind === 'run' && invocation.options.debug;
     mindOutput(invocation);
+    // A mistake of Huddle's own, or of a library: it ends, and its programs run on until the next Huddle takes them over.
+    process.on('uncaughtException', (error) => process.exit(complain(error, debug)));
     return await carryOut(invocation, version);
   } catch (error) {
     return complain(error, debug);

@@ -202,3 +202,26 @@ suite('Starting anew', { concurrency: 2 }, () => {
     await huddle.stop();
   });
 });
+
+suite('A mistake of Huddle itself', () => {
+  test('is told in one line, and costs no program: the next Huddle takes it over', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote);
+    const mistake = 'process.on("SIGUSR2", () => setTimeout(() => { throw new Error("seven is not eight"); }))';
+    const huddle = stage.startHuddle([], {
+      NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(mistake)}`,
+    });
+    const { program } = await huddle.live('shop', first);
+    process.kill(huddle.pid, 'SIGUSR2');
+    const { code, stderr } = await huddle.ended;
+    assert.equal(code, 1);
+    assert.match(stderr, /^huddle: running Huddle itself: seven is not eight$/m);
+    assert.doesNotMatch(stderr, /\n\s+at /);
+    const next = stage.startHuddle();
+    const adopted = (await next.live('shop', first)).program;
+    assert.deepEqual([adopted?.pid, adopted?.adopted], [program?.pid, true]);
+    await next.stop();
+  });
+});
