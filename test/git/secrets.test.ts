@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import type { Failure } from '../../machines/failure.ts';
+import { askRemote } from '../../src/git/ask.ts';
+import { openWorkingCopy } from '../../src/git/working-copy.ts';
+import type { GitHttp } from '../fixtures/git-http.ts';
+import { byHand, output, patience, plainly, scene, serveHttp, type Scene } from './support.ts';
+
+const secret = 'hunter2-tr0ub4dor';
+
+interface Watched {
+  readonly server: GitHttp;
+  readonly url: string;
+  /** The command lines of all processes, at each request so far; forgotten by this. */
+  readonly takeCommandLines: () => Promise<string>;
+}
+
+/** A server with a password, which looks at the command lines of this machine while a git waits for its answer. */
+async function watched(at: Scene): Promise<Watched> {
+  let looks: Promise<string>[] = [];
+  const server = await serveHttp({
+    root: at.folder,
+    user: 'shop',
+    password: secret,
+    intercept: () => {
+      looks.push(commandLines());
+      return false;
+    },
+  });
+  const takeCommandLines = async (): Promise<string> => {
+    const taken = looks;
+    looks = [];
+    return (await Promise.all(taken)).join('\n');
+  };
+  return { server, url: `${server.url.replace('://', `://shop:${secret}@`)}/remote.git`, takeCommandLines };
+}
+
+async function commandLines(): Promise<string> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  return (await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))).join('\n');
+}
+
+async function everything(folder: string): Promise<string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return (await Promise.all(files.map((file) => readFile(file, 'latin1')))).join('\n');
+}
+
+suite('a password in the URL', { concurrency: 3 }, () => {
+  test('is neither in .git nor in a command line, where plain git has it', async () => {
+    const at = await scene();
+    await at.push();
+    const { url, takeCommandLines } = await watched(at);
+    await plainly(at.folder, 'clone', url, 'copy');
+    assert.ok((await everything(join(at.folder, 'copy/.git'))).includes(secret));
+    assert.ok((await takeCommandLines()).includes(secret));
+
+    const place = at.place({ remotePath: url });
+    await openWorkingCopy(place, 'tip', patience);
+    await askRemote(place, 'main', patience);
+    assert.ok(!(await everything(at.local)).includes(secret));
+    const seen = await takeCommandLines();
+    assert.match(seen, /git-remote-http/);
+    assert.ok(!seen.includes(secret));
+  });
+
+  test('that a rewriting rule of the user would bring into the command line is refused', async () => {
+    const at = await scene();
+    await at.push();
+    const { server, url, takeCommandLines } = await watched(at);
+    const config = join(at.folder, 'home/.gitconfig');
+    await writeFile(config, `[url "${url.replace('remote.git', '')}"]\n\tinsteadOf = ${server.url}/\n`);
+    const address = `${server.url}/remote.git`;
+    const child = spawn('git', ['ls-remote', address], { env: { ...byHand, HOME: join(at.folder, 'home') } });
+    assert.match((await output(child)).said, /refs\/heads\/main/);
+    assert.ok((await takeCommandLines()).includes(secret));
+
+    await assert.rejects(openWorkingCopy(at.place({ remotePath: address }), 'tip', patience), (error: Failure) => {
+      assert.match(error.reason, /plaintext credentials/);
+      assert.ok(!JSON.stringify({ ...error, message: error.message }).includes(secret));
+      return true;
+    });
+    assert.ok(!(await takeCommandLines()).includes(secret));
+    assert.ok(!at.logged.join('').includes(secret));
+  });
+
+  test('is struck out of what a server says back', async () => {
+    const at = await scene();
+    const server = await serveHttp({
+      root: at.folder,
+      intercept: ({ headers }, response) => {
+        const given = Buffer.from((headers.authorization ?? '').replace('Basic ', ''), 'base64');
+        if (given.length === 0) response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+        else response.writeHead(403, { 'content-type': 'text/plain' }).end(`${String(given)} may not read this\n`);
+        return true;
+      },
+    });
+    const url = `${server.url.replace('://', `://shop:${secret}@`)}/remote.git`;
+    assert.ok((await plainly(at.folder, 'ls-remote', url)).includes(`shop:${secret} may not`));
+    await assert.rejects(openWorkingCopy(at.place({ remotePath: url }), 'tip', patience), (error: Failure) => {
+      assert.equal(error.code, 'authentication-failed');
+      assert.ok(!JSON.stringify({ ...error, message: error.message }).includes(secret));
+      return true;
+    });
+    assert.match(at.logged.join(''), /shop:\*\*\* may not/);
+    assert.ok(!at.logged.join('').includes(secret));
+  });
+});
+
+suite('a git that could ask at a terminal', () => {
+  test('fails at once instead', async () => {
+    const at = await scene();
+    const { server } = await watched(at);
+    const remotePath = `${server.url}/remote.git`;
+    assert.match(await saidOnTerminal(`git ls-remote ${remotePath}`), /Username for/);
+
+    const script = join(at.folder, 'open.mjs');
+    const source = new URL('../../src/git/working-copy.ts', import.meta.url).href;
+    await writeFile(
+      script,
+      `import { openWorkingCopy } from ${JSON.stringify(source)};
+      const place = { ...${JSON.stringify(at.place({ remotePath }))}, endMarked: async () => {}, log: () => {} };
+      const opened = openWorkingCopy(place, 'tip', new AbortController().signal);
+      console.log('ended: ' + (await opened.then(() => 'opened', (error) => error.code)));`,
+    );
+    const said = await saidOnTerminal(`${process.execPath} ${script}`);
+    assert.match(said, /ended: authentication-failed/);
+    assert.doesNotMatch(said, /Username for/);
+  });
+});
+
+/** What a command says on a terminal of its own until it ends, or asks: then nobody answers, and it is hung up on. */
+async function saidOnTerminal(line: string): Promise<string> {
+  const terminal = spawn('script', ['-qefc', line, '/dev/null'], { env: byHand });
+  let said = '';
+  terminal.stdout.on('data', (chunk) => {
+    said += String(chunk);
+    if (said.includes('Username for')) terminal.kill('SIGKILL');
+  });
+  await new Promise((resolve) => terminal.once('close', resolve));
+  return said;
+}
