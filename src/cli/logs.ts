@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { Failure, oneLine } from '../../machines/failure.ts';
@@ -53,7 +53,7 @@ async function show(paths: StatePaths, name: string, prefix: string, options: Op
   const path = options.deploy ? deployLog : appLog;
   const { follow, lines = defaultLines } = options;
   try {
-    if (!existsSync(path))
+    if (!statSync(path, { throwIfNoEntry: false }))
       process.stderr.write(`huddle: ${oneLine(name)} has no ${options.deploy ? 'deploy log' : 'log'} yet\n`);
     const pieces = tail(path, { lines, follow, signal: new AbortController().signal });
     if (prefix === '' && !process.stdout.isTTY) for await (const piece of pieces) await print(piece);

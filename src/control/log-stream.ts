@@ -34,5 +34,17 @@ export function logStream(paths: LogPaths, query: URLSearchParams, signal: Abort
     follow: query.get('follow') === '1',
     signal: AbortSignal.any([signal, ending.signal]),
   });
-  return Readable.from(pieces, { objectMode: false }).once('close', () => ending.abort());
+  return new Readable({
+    read() {
+      pieces.next().then(
+        ({ value, done }) => this.push(done ? null : value),
+        (error: Error) => this.destroy(error),
+      );
+    },
+    // At once: the piece that is being waited for may never come.
+    destroy(error, done) {
+      ending.abort();
+      done(error);
+    },
+  });
 }

@@ -36,7 +36,7 @@ export async function* tail(path: string, { lines, follow, signal }: TailOptions
     try {
       for (let piece = await reader.next(); piece !== null && !signal.aborted; piece = await reader.next()) {
         const surplus = follow ? 0 : Math.max(0, reader.position - end);
-        yield piece.subarray(0, Math.max(0, piece.length - surplus));
+        if (piece.length > surplus) yield piece.subarray(0, piece.length - surplus);
         if (!follow && reader.position >= end) return;
       }
       if (change === null) return;
