@@ -44,7 +44,11 @@ async function contentOf(file: string): Promise<Uint8Array | Mistake | null> {
     // Without O_NONBLOCK, opening a FIFO waits for its writer.
     const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     // Not with `await using`, which Node 22 does not know.
-    return await contentIn(handle).finally(() => handle.close());
+    try {
+      return await contentIn(handle);
+    } finally {
+      await handle.close();
+    }
   } catch (thrown) {
     return (await isThere(file)) ? unreadable(reasonOf(thrown)) : null;
   }

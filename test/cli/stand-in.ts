@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { AppStatus } from '../../src/control/status.ts';
+import { statePaths } from '../../src/ledger/paths.ts';
 import { temporaryFolder } from '../control/fake-source.ts';
 
 /** A request that the stand-in leaves open until the test answers it. */
@@ -26,7 +27,7 @@ export class StandIn {
     const one = new StandIn(temporaryFolder(t), apps);
     mkdirSync(join(one.folder, '.huddle'));
     t.after(() => one.die());
-    await new Promise<void>((resolve) => one.#server.listen(join(one.folder, '.huddle/huddle.sock'), resolve));
+    await new Promise<void>((resolve) => one.#server.listen(statePaths(one.folder).socket, resolve));
     return one;
   }
 

@@ -5,6 +5,7 @@ import { suite, test, type TestContext } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { serveControl } from '../../src/control/server.ts';
 import type { AppStatus } from '../../src/control/status.ts';
+import { statePaths } from '../../src/ledger/paths.ts';
 import { appStatus, FakeSource, temporaryFolder } from '../control/fake-source.ts';
 import { Child, huddle, start, startOnTerminal } from './command.ts';
 
@@ -124,7 +125,7 @@ suite('huddle status --watch', () => {
 });
 
 function socketIn(folder: string): string {
-  return join(folder, '.huddle/huddle.sock');
+  return statePaths(folder).socket;
 }
 
 /** A folder whose Huddle is the test's own: the control API on apps that it changes by hand. */

@@ -2,15 +2,14 @@ import assert from 'node:assert/strict';
 import { chmodSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { controlClient, type ControlEvent } from '../../src/control/client.ts';
 import { serveControl } from '../../src/control/server.ts';
-import { appStatus, FakeSource, historyEntry, temporaryFolder } from './fake-source.ts';
+import { addressIn, appStatus, FakeSource, historyEntry, temporaryFolder } from './fake-source.ts';
 
 suite('The control client', () => {
   test('gets what Huddle says', async (t) => {
-    const path = join(temporaryFolder(t), 'huddle.sock');
+    const path = addressIn(temporaryFolder(t));
     const source = new FakeSource(appStatus('shop'));
     const control = await serveControl(source, path);
     t.after(() => control.close());
@@ -21,7 +20,7 @@ suite('The control client', () => {
   });
 
   test('says that no Huddle runs, and which command starts one', async (t) => {
-    const path = join(temporaryFolder(t), 'huddle.sock');
+    const path = addressIn(temporaryFolder(t));
     const gone = { code: 'not-running', hint: "Start one with: huddle -c '/srv/my apps'" };
     const client = controlClient(path, '/srv/my apps');
     await assert.rejects(client.apps(), gone);
@@ -66,7 +65,7 @@ suite('The control client', () => {
   });
 
   test('hands on events in order, characters that were torn apart included, until Huddle ends', async (t) => {
-    const path = join(temporaryFolder(t), 'huddle.sock');
+    const path = addressIn(temporaryFolder(t));
     const source = new FakeSource(appStatus('größe', { branch: '日本語'.repeat(50_000) }));
     const control = await serveControl(source, path);
     const seen: ControlEvent[] = [];
@@ -100,7 +99,7 @@ suite('The control client', () => {
 async function answering(t: TestContext, listener: RequestListener): Promise<string> {
   const folder = temporaryFolder(t);
   chmodSync(folder, 0o755);
-  const path = join(folder, 'huddle.sock');
+  const path = addressIn(folder);
   const server = createServer(listener).listen(path);
   t.after(() => {
     server.closeAllConnections();

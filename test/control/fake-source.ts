@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { HistoryEntry } from '../../machines/facts.ts';
 import type { Order } from '../../machines/order.ts';
+import { here } from '../../src/platform/here.ts';
 import type { Change, Source } from '../../src/control/source.ts';
 import type { AppStatus } from '../../src/control/status.ts';
 
@@ -116,4 +117,9 @@ export function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'huddle-control-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** Where a control server may listen for the sake of a test: a socket in its folder, on Windows a pipe named after that. */
+export function addressIn(folder: string): string {
+  return here.controlPipe(folder) ?? join(folder, 'huddle.sock');
 }

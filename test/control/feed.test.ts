@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { createServer, request, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { openFeed } from '../../src/control/feed.ts';
-import { appStatus, FakeSource, temporaryFolder } from './fake-source.ts';
+import { addressIn, appStatus, FakeSource, temporaryFolder } from './fake-source.ts';
 
 test('A change in the very tick in which somebody joins reaches those who were there before', async (t) => {
-  const socketPath = join(temporaryFolder(t), 'sock');
+  const socketPath = addressIn(temporaryFolder(t));
   const source = new FakeSource(appStatus('shop'));
   const feed = openFeed(source);
   let joined = 0;

@@ -10,11 +10,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../../machines/failure.ts';
 import { serveControl } from '../../src/control/server.ts';
 import type { AppStatus } from '../../src/control/status.ts';
-import { appStatus, FakeSource, historyEntry, temporaryFolder } from './fake-source.ts';
+import { addressIn, appStatus, FakeSource, historyEntry, temporaryFolder } from './fake-source.ts';
 
 suite('The control socket', () => {
   test('may be opened by its owner alone, and goes with the server', async (t) => {
-    const path = join(temporaryFolder(t), 'huddle.sock');
+    const path = addressIn(temporaryFolder(t));
     const before = process.umask();
     const control = await serveControl(new FakeSource(), path);
     assert.equal(statSync(path).mode & 0o777, 0o600);
@@ -24,7 +24,7 @@ suite('The control socket', () => {
   });
 
   test('takes the place of a dead Huddle’s', async (t) => {
-    const path = join(temporaryFolder(t), 'huddle.sock');
+    const path = addressIn(temporaryFolder(t));
     const die = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 9))`;
     spawnSync(process.execPath, ['-e', die]);
     assert.ok(statSync(path).isSocket());
@@ -35,7 +35,7 @@ suite('The control socket', () => {
 
   test('never takes a socket on which somebody answers, nor anything else', async (t) => {
     const folder = temporaryFolder(t);
-    const [path, file] = [join(folder, 'huddle.sock'), join(folder, 'file')];
+    const [path, file] = [addressIn(folder), join(folder, 'file')];
     const other = createServer().listen(path);
     t.after(() => other.close());
     await once(other, 'listening');
@@ -290,7 +290,7 @@ suite('Events', () => {
   });
 
   test('have a heartbeat, and who takes nothing between two beats is dropped', async (t) => {
-    const path = join(temporaryFolder(t), 'huddle.sock');
+    const path = addressIn(temporaryFolder(t));
     const source = new FakeSource(...Array.from({ length: 2000 }, (_, index) => appStatus(`app-${index}`)));
     const control = await serveControl(source, path, { heartbeat: 30 });
     t.after(() => control.close());
@@ -307,7 +307,7 @@ suite('Events', () => {
   });
 
   test('end when the server closes', async (t) => {
-    const path = join(temporaryFolder(t), 'huddle.sock');
+    const path = addressIn(temporaryFolder(t));
     const control = await serveControl(new FakeSource(appStatus('shop')), path);
     const events = await listen(t, path);
     await events.until(1);
@@ -323,7 +323,7 @@ suite('Events', () => {
 });
 
 async function served(t: TestContext, ...apps: readonly AppStatus[]) {
-  const path = join(temporaryFolder(t), 'huddle.sock');
+  const path = addressIn(temporaryFolder(t));
   const source = new FakeSource(...apps);
   const control = await serveControl(source, path);
   t.after(() => control.close());
