@@ -13,6 +13,7 @@ import { because, tell } from './control/prose.ts';
 import { keepControl } from './control/keep.ts';
 import type { AppStatus } from './control/status.ts';
 import { type Desk, type Office, openDesk } from './effects/desk.ts';
+import { keepLock } from './ledger/keep-lock.ts';
 import { takeLock } from './ledger/lock.ts';
 import { type StatePaths, statePaths } from './ledger/paths.ts';
 import { createRotator, type RotatedLog } from './logs/rotate.ts';
@@ -53,7 +54,7 @@ export interface Daemon {
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const paths = statePaths(options.folder, options.state);
-  const lock = takeLock(paths);
+  const first = takeLock(paths);
   const log = openLog({ debug: options.debug });
 
   const changes = bulletin();
@@ -65,6 +66,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       log.write('warn', text, app);
       changes.publish({ type: 'app', name: app });
     },
+    taken: () => lock.lookForOther(),
     network: turns(2 * availableParallelism()),
     local: turns(2 * availableParallelism()),
   };
@@ -134,6 +136,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     every: 5,
     files: () => rotatedLogs(root.getSnapshot(), desk),
     warn: (text) => log.write('warn', text),
+  });
+
+  const lock = keepLock(paths, first, {
+    away: (failure) => log.write('error', because(failure)),
+    back() {
+      log.write('warn', `the state folder ${paths.root} had gone; it is there again, with all that Huddle knows`);
+      for (const { ledger } of desks.values()) void ledger.rewrite();
+    },
+    taken(failure) {
+      log.write('error', because(failure, 'this one leaves, and leaves the programs to it'));
+      fatal = failure;
+      root.send({ type: 'detach' });
+    },
   });
 
   log.write('info', `running the apps of ${paths.folder} (process ${process.pid})`);

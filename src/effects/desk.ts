@@ -21,6 +21,8 @@ export interface Office {
   readonly remains: readonly string[];
   /** A line of Huddle's own log about an app. */
   readonly warn: (app: string, text: string) => void;
+  /** Why no program may be started here any more: another Huddle has the folder. Not given, or null: it is ours. */
+  readonly taken?: () => Failure | null;
   /** Bounds how many remotes are spoken to at once. */
   readonly network: Turns;
   /** Bounds how many working copies are opened at once; apart, so that nobody's start waits for a network. */
@@ -57,6 +59,8 @@ export interface Desk {
   sweep(): Promise<void>;
   /** The app's actor has died: what it left is looked for when the next one begins. */
   lookForRemains(): void;
+  /** See `Office.taken`. */
+  taken(): Failure | null;
   /** A line of Huddle's own log about this app. */
   readonly warnOf: (failure: Failure) => void;
 }
@@ -97,7 +101,7 @@ export function openDesk(name: string, office: Office): Desk {
     },
     async withGit(what, config, work) {
       const as = runAs(config.application.user);
-      let log = null as DeployLog | null;
+      let log = null as Pick<DeployLog, 'write' | 'close'> | null;
       try {
         return await work({
           name,
@@ -106,7 +110,10 @@ export function openDesk(name: string, office: Office): Desk {
           environment: as.environment,
           mark: desk.mark(),
           endMarked: (mark) => endMarked(mark),
-          log: (text) => (log ??= openPart(paths, what, config, warn)).write(text),
+          log: (text) => {
+            log ??= openPartOrNone(paths, what, config, warn);
+            log.write(text);
+          },
           emptyFolder: office.paths.empty,
           candidates: candidatesFolder(paths, hash, name, as),
         });
@@ -140,9 +147,25 @@ export function openDesk(name: string, office: Office): Desk {
         warn(asFailure(thrown).message);
       }
     },
+    taken: () => office.taken?.() ?? null,
     warnOf: (failure) => warn(failure.message),
   };
   return desk;
+}
+
+/** What git has to say must not keep it from its work: a log that cannot be opened is warned of and done without. */
+function openPartOrNone(
+  paths: AppPaths,
+  what: string,
+  config: AppConfig,
+  warn: (text: string) => void,
+): Pick<DeployLog, 'write' | 'close'> {
+  try {
+    return openPart(paths, what, config, warn);
+  } catch (thrown) {
+    warn(asFailure(thrown).message);
+    return { write: () => undefined, close: () => undefined };
+  }
 }
 
 function openPart(paths: AppPaths, what: string, config: AppConfig, warn: (text: string) => void): DeployLog {

@@ -28,6 +28,11 @@ export function run(
   trees: Trees,
   report: (report: ProcessReport) => void,
 ): RunningProgram {
+  const taken = desk.taken();
+  if (taken !== null) {
+    queueMicrotask(() => report({ type: 'process.failed', failure: taken, at: Date.now() }));
+    return { tree: null, warning: null, leave: () => {} };
+  }
   const log = desk.paths.appLog;
   const record = desk.ledger.program;
   if (record !== null && isFitToAdopt(record, desk, input.config)) {

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   existsSync,
+  fstatSync,
   ftruncateSync,
   mkdirSync,
   readFileSync,
@@ -18,6 +19,8 @@ import type { StatePaths } from './paths.ts';
 
 /** The right to be the one Huddle of a folder. It ends with `release`, and with the process however that ends. */
 export interface Lock {
+  /** Whether whoever starts now would meet it: false when its file has been removed, or another one is in its place. */
+  isInPlace(): boolean;
   release(): void;
 }
 
@@ -38,10 +41,15 @@ export function takeLock(paths: StatePaths): Lock {
     faultPoint('lock.after');
   } catch (error) {
     hold.release();
-    throw refused(error, 'locking', paths.folder);
+    throw refused(error, locking, paths.folder);
   }
   let released = false;
   return {
+    isInPlace() {
+      const ours = fstatSync(hold.descriptor, { bigint: true });
+      const found = statSync(paths.lock, { bigint: true, throwIfNoEntry: false });
+      return found?.ino === ours.ino && found.dev === ours.dev;
+    },
     release() {
       if (released) return;
       released = true;
@@ -72,10 +80,17 @@ function holdOf(paths: StatePaths): Hold {
   return hold;
 }
 
+/** Whether that is why the lock could not be taken. */
+export function isHeldByAnother({ code, doing }: Failure): boolean {
+  return code === 'path-occupied' && doing === locking;
+}
+
+const locking = 'locking';
+
 function held(paths: StatePaths): Failure {
   const pid = holder(paths.lock);
   return new Failure('path-occupied', {
-    doing: 'locking',
+    doing: locking,
     subject: paths.folder,
     reason: `another Huddle${pid === null ? '' : ` (pid ${pid})`} is running on it`,
     hint: 'Speak to it with huddle status or huddle check, or end it first.',

@@ -70,11 +70,15 @@ function notAFolder(folder: string, reason: string, cause?: unknown): Failure {
 }
 
 /**
- * Throws the system's error where the state folder has gone (moved, unmounted, removed): who makes it anew has to take its
+ * Throws `directory-missing` and the like where the state folder has gone (moved, unmounted, removed): who makes it anew has to take its
  * lock as well, and must not stand in the way of its return.
  */
 export function mustStand({ root }: AppPaths): void {
-  statSync(root);
+  try {
+    statSync(root);
+  } catch (error) {
+    throw refused(error, 'keeping state in', root);
+  }
 }
 
 function appPaths(root: string, name: string): AppPaths {

@@ -5,7 +5,7 @@ import { suite, test } from 'node:test';
 import type { Deployment } from '../command.ts';
 import { eventually, plain, program, scene, type Scene } from '../harness.ts';
 import { git } from '../repository.ts';
-import { sceneWithDisk } from './small-disk.ts';
+import { ballast, fill, free, sceneWithMounts } from './mounts.ts';
 
 const state = (stage: Scene) => join(stage.dir, '.huddle');
 const copies = (stage: Scene) => join(stage.root, 'copies');
@@ -15,16 +15,18 @@ const results = (history: readonly Omit<Deployment, 'name'>[]) =>
 
 suite('A full disk', { concurrency: 3 }, () => {
   test('under the state is told and stops nothing; what could not be written is written when there is room', async (t) => {
-    const ground = await sceneWithDisk(t, state, '1m');
+    const ground = await sceneWithMounts(t);
     if (ground === null) return;
-    const { stage, disk } = ground;
+    const { stage, mounts } = ground;
+    const disk = state(stage);
+    mounts.tmpfs(disk, 'size=1m');
     const repo = await stage.repo();
     const first = await repo.publish(chatty('v1'));
     await stage.app('shop', repo.remote);
     const huddle = stage.startHuddle();
     const before = await huddle.live('shop', first);
 
-    disk.fill();
+    fill(disk);
     await eventually('the program notices', () => stage.story().includes('mute v1'));
     const second = await repo.publish(chatty('v2'));
     const told = await huddle.until('shop', ({ error }) => error !== null, 'told');
@@ -37,7 +39,7 @@ suite('A full disk', { concurrency: 3 }, () => {
     assert.equal(meanwhile.revision, first);
 
     const { size } = statSync(join(stage.dir, '.huddle/apps/shop/logs/app.log'));
-    disk.free();
+    free(disk);
     await huddle.live('shop', second);
     await huddle.until('shop', ({ error }) => error === null, 'well again');
     assert.deepEqual(results(await stage.historyOf('shop', second)), [`deployed ${first}`, `deployed ${second}`]);
@@ -50,23 +52,25 @@ suite('A full disk', { concurrency: 3 }, () => {
   });
 
   test('at the start keeps no program from starting; the facts are held in memory', async (t) => {
-    const ground = await sceneWithDisk(t, state, '1m');
+    const ground = await sceneWithMounts(t);
     if (ground === null) return;
-    const { stage, disk } = ground;
+    const { stage, mounts } = ground;
+    const disk = state(stage);
+    mounts.tmpfs(disk, 'size=1m');
     const repo = await stage.repo();
     const first = await repo.publish(plain('v1'));
     await stage.app('shop', repo.remote);
     const before = stage.startHuddle();
     await before.live('shop', first);
     await before.stop();
-    disk.fill();
+    fill(disk);
 
     const huddle = stage.startHuddle();
     const up = await huddle.live('shop', first);
     const second = await repo.publish(plain('v2'));
     await huddle.until('shop', ({ state, error }) => state === 'running' && error?.code === 'disk-full', 'told');
     assert.equal((await huddle.app('shop')).program?.pid, up.program?.pid);
-    disk.free();
+    free(disk);
     await huddle.live('shop', second);
     await huddle.until('shop', ({ error }) => error === null, 'well again');
     assert.deepEqual(results(await stage.historyOf('shop', second)), [`deployed ${first}`, `deployed ${second}`]);
@@ -74,18 +78,20 @@ suite('A full disk', { concurrency: 3 }, () => {
   });
 
   test('under Huddle’s own log ends nothing, and the log goes on when there is room', async (t) => {
-    const ground = await sceneWithDisk(t, (stage) => join(stage.root, 'log'), '64k');
+    const ground = await sceneWithMounts(t);
     if (ground === null) return;
-    const { stage, disk } = ground;
+    const { stage, mounts } = ground;
+    const disk = join(stage.root, 'log');
+    mounts.tmpfs(disk, 'size=64k');
     const repo = await stage.repo();
     const first = await repo.publish(plain('v1'));
     await stage.app('shop', repo.remote);
-    const file = join(disk.folder, 'huddle.log');
-    disk.fill();
+    const file = join(disk, 'huddle.log');
+    fill(disk);
     const huddle = stage.startHuddle([], {}, ['sh', '-c', 'exec "$@" 2>>"$0"', file]);
     const up = await huddle.live('shop', first);
     assert.equal(readFileSync(file, 'utf8'), '');
-    disk.free();
+    free(disk);
     const second = await repo.publish(plain('v2'));
     assert.notEqual((await huddle.live('shop', second)).program?.pid, up.program?.pid);
     await eventually('the log goes on', () => /deployed/.test(readFileSync(file, 'utf8')));
@@ -93,21 +99,23 @@ suite('A full disk', { concurrency: 3 }, () => {
   });
 
   test('under the working copy fails the fetch, or is seen before the program is stopped for what would not fit', async (t) => {
-    const ground = await sceneWithDisk(t, copies, '8m');
+    const ground = await sceneWithMounts(t);
     if (ground === null) return;
-    const { stage, disk } = ground;
+    const { stage, mounts } = ground;
+    const disk = copies(stage);
+    mounts.tmpfs(disk, 'size=8m');
     const repo = await stage.repo();
     const first = await repo.publish(plain('v1'));
     await stage.app('shop', repo.remote);
     const huddle = stage.startHuddle();
     const before = await huddle.live('shop', first);
 
-    disk.fill();
+    fill(disk);
     const second = await repo.publish(plain('v2'));
     const unfetched = await huddle.until('shop', ({ error }) => error !== null, 'the fetch fails');
     assert.equal(unfetched.error?.code, 'disk-full');
     assert.equal(unfetched.program?.pid, before.program?.pid);
-    disk.free();
+    free(disk);
     const after = await huddle.live('shop', second);
     assert.equal(after.error, null);
 
@@ -117,22 +125,23 @@ suite('A full disk', { concurrency: 3 }, () => {
     assert.equal(misfit.error?.code, 'disk-full');
     assert.match(misfit.error?.message ?? '', /15\.3 MB are needed, and \d\.\d MB are free/);
     assert.equal((await huddle.app('shop')).program?.pid, after.program?.pid);
-    disk.remount('size=64m');
+    mounts.resize(disk, '64m');
     assert.equal((await huddle.live('shop', large)).error, null);
     assert.deepEqual(stage.story(), ['start v1', 'stop v1', 'start v2', 'stop v2', 'start v3']);
     await huddle.stop();
   });
 
   test('under the working copy during a check-out leads back to the good revision, whole and running', async (t) => {
-    const ground = await sceneWithDisk(t, copies, '8m');
+    const ground = await sceneWithMounts(t);
     if (ground === null) return;
-    const { stage, disk } = ground;
+    const { stage, mounts } = ground;
+    const disk = copies(stage);
+    mounts.tmpfs(disk, 'size=8m');
     const repo = await stage.repo();
     const first = await repo.publish({ ...plain('v1'), letters: 'one' });
-    const ballast = join(disk.folder, 'ballast');
     const full = join(stage.root, 'full');
     await stage.app('shop', repo.remote, {
-      scripts: { 'pre-pull': `test ! -e ${full} || head -c 6m /dev/zero > ${ballast}` },
+      scripts: { 'pre-pull': `test ! -e ${full} || head -c 6m /dev/zero > ${ballast(disk)}` },
     });
     const huddle = stage.startHuddle();
     await huddle.live('shop', first);
@@ -149,7 +158,7 @@ suite('A full disk', { concurrency: 3 }, () => {
     assert.deepEqual((await huddle.app('shop')).rejected, []);
 
     rmSync(full);
-    disk.free();
+    free(disk);
     assert.equal((await huddle.live('shop', second)).error, null);
     assert.equal(stage.livePrograms().length, 1);
     await huddle.stop();
