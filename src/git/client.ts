@@ -1,5 +1,6 @@
 import type { SimpleGitFactory, SimpleGitOptions } from 'simple-git';
 import { Failure } from '../../machines/failure.ts';
+import { here } from '../platform/here.ts';
 import { faultPoint } from '../fault.ts';
 import { classify } from './classify.ts';
 import { readCredentials, redactor } from './credentials.ts';
@@ -93,7 +94,7 @@ async function start(
   { input }: GitOptions,
 ): Promise<Ended> {
   const { place } = repository;
-  const [binary = 'git', ...rest] = [...place.runAs, place.repository.executable, ...argv];
+  const [binary = 'git', ...rest] = [...place.runAs, here.gitProgram(place.repository.executable), ...argv];
   const { promise, resolve } = Promise.withResolvers<Ended>();
   const simpleGit = await loadSimpleGit();
   const git = simpleGit({

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { Failure } from '../../machines/failure.ts';
+import { here } from '../platform/here.ts';
 import { faultPoint } from '../fault.ts';
 import { classify } from './classify.ts';
 import { untilEnded } from './ending.ts';
@@ -19,7 +20,7 @@ export async function runScript(
 ): Promise<Buffer> {
   const { place, signal, doing } = repository;
   signal.throwIfAborted();
-  const [command = 'sh', ...argv] = [...place.runAs, 'sh', '-euc', script, 'huddle', ...args];
+  const [command = 'sh', ...argv] = [...place.runAs, here.posixShell, '-euc', script, 'huddle', ...args];
   faultPoint('shell.spawn.before');
   const child = spawn(command, argv, { cwd: '/', env: commandEnvironment(place), stdio: 'pipe' });
   faultPoint('shell.spawn.after');

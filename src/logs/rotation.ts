@@ -121,7 +121,7 @@ async function setApart(live: FileHandle, log: RotatedLog, from: number, to: num
   await dropFrom(log, log.keep);
   await shift(log, 1);
   await rename(part(log.path), rotated(log.path, 1));
-  await syncFolder(dirname(log.path));
+  await here.syncFolder(dirname(log.path));
 }
 
 async function copyOut(live: FileHandle, log: RotatedLog, from: number, to: number): Promise<void> {
@@ -170,13 +170,4 @@ async function dropFrom(log: RotatedLog, number: number): Promise<void> {
 
 async function openLive(path: string): Promise<FileHandle | null> {
   return open(path, 'r+').catch(nullWhereMissing);
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

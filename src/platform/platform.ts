@@ -79,8 +79,10 @@ export interface Platform {
   fileNames(program: string): readonly string[];
   /** Where programs are looked for without a PATH. */
   readonly usualPath: string;
-  /** Where git is when it is not in PATH; null where it always is. */
-  readonly usualGit: string | null;
+  /** The git program of a config: where that is just `git` and PATH has none, the place where its installer puts it. */
+  gitProgram(executable: string): string;
+  /** A shell that speaks POSIX, for the fixed scripts that go with git. */
+  readonly posixShell: string;
   /** One environment out of several; the last one wins. */
   environment(...layers: readonly Readonly<Record<string, string>>[]): Record<string, string>;
   /** Whether programs can be run as another user. */

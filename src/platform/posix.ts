@@ -9,7 +9,8 @@ export const posix = {
   isPath: (program) => program.includes('/'),
   fileNames: (program) => [program],
   usualPath: '/bin:/usr/bin', // What execvp takes.
-  usualGit: null,
+  gitProgram: (executable) => executable,
+  posixShell: 'sh',
   environment: (...layers) => Object.assign({}, ...layers) as Record<string, string>,
   detachesCommands: true,
   hasModes: true,

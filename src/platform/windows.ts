@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fsyncSync, openSync, renameSync } from 'node:fs';
+import { closeSync, constants, existsSync, fsyncSync, openSync, renameSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { errorCode } from './error-code.ts';
 import type { MarkedEntry, Platform } from './platform.ts';
@@ -15,7 +15,9 @@ export const windows: Platform = {
   isPath: (program) => /[\\/]|^[a-z]:/i.test(program),
   fileNames,
   usualPath: `${systemRoot()}\\System32;${systemRoot()}`,
-  usualGit: `${process.env['ProgramFiles'] ?? 'C:\\Program Files'}\\Git\\cmd\\git.exe`,
+  gitProgram: (executable) =>
+    executable === 'git' && !isInPath('git.exe') ? `${gitFolder()}\\cmd\\git.exe` : executable,
+  posixShell: `${gitFolder()}\\bin\\sh.exe`, // Not in PATH: Git for Windows keeps it to itself.
   environment,
   hasUsers: false,
   detachesCommands: false,
@@ -58,6 +60,14 @@ export const windows: Platform = {
 
 function systemRoot(): string {
   return process.env['SystemRoot'] ?? 'C:\\Windows';
+}
+
+function gitFolder(): string {
+  return `${process.env['ProgramFiles'] ?? 'C:\\Program Files'}\\Git`;
+}
+
+function isInPath(file: string): boolean {
+  return (process.env['PATH'] ?? '').split(';').some((folder) => folder !== '' && existsSync(`${folder}\\${file}`));
 }
 
 function fileNames(program: string): readonly string[] {
