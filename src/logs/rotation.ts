@@ -2,6 +2,7 @@ import { readSync } from 'node:fs';
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { here } from '../platform/here.ts';
 import { copyRange, startsWith, startsWithFile } from './bytes.ts';
 import { beginMove, beginOf, endMove, forgetMove, moveOf, nullWhereMissing, part, rotated, sizeOf } from './layout.ts';
 import { collapse, truncateInto } from './shorten.ts';
