@@ -112,6 +112,11 @@ export function failureOf({ trouble, objection, program }: AppContext): Failure 
   return trouble ?? program.failure ?? objection;
 }
 
+/** The working copy is not there any more: it has to be opened anew. */
+export function isGone({ code }: Failure): boolean {
+  return code === 'directory-missing';
+}
+
 /** Whether there is something to run: a revision that was good, or at least one that has been put in place. */
 export function isServing({ facts, program }: AppContext): boolean {
   const isPlaced = facts.current !== null && facts.pulling === null;
@@ -207,8 +212,15 @@ export function runningConfig({ config, placedAt }: Pick<AppContext, 'config' | 
 
 // -- what the slots are given -------------------------------------------------------------------------------------
 
-export function openInput({ name, config, facts, program }: AppContext): OpenInput {
-  return { name, config, want: facts.good !== null && program.state === 'down' ? 'place' : 'tip' };
+export function openInput({ name, config, facts, program, placedAt }: AppContext): OpenInput {
+  const isDown = program.state === 'down';
+  const isHere = !isDown && placedAt === config.repository.localPath;
+  return {
+    name,
+    config,
+    want: facts.good !== null && isDown ? 'place' : 'tip',
+    running: isHere ? facts.current : null,
+  };
 }
 
 export function fetchInput({ name, config, facts, wish, asked }: AppContext): FetchInput {

@@ -64,7 +64,11 @@ export const cloning = appSetup.createStateConfig({
         },
         { guard: 'isTipUnknown', target: '#app.checking' },
         { guard: 'isNamed', target: '#app.checking' },
-        { guard: 'isTipInPlace', target: '#app.idle', actions: 'noteWell' },
+        {
+          guard: 'isTipInPlace',
+          target: '#app.idle',
+          actions: [{ type: 'tell', params: recoveredNews }, 'noteWell'],
+        },
         { guard: 'isTipUnwanted', target: '#app.idle', actions: 'noteWell' },
         { description: 'new', target: '#app.testing', actions: { type: 'noteCandidate', params: tipOf } },
       ],
@@ -121,7 +125,14 @@ export const checking = appSetup.createStateConfig({
           },
           { target: 'fetching', actions: { type: 'noteAsked', params: outputOf } },
         ],
-        onError: { target: '#app.idle', actions: { type: 'noteFailed', params: failureFrom } },
+        onError: [
+          {
+            guard: { type: 'isCopyGone', params: failureFrom },
+            target: '#app.idle',
+            actions: [{ type: 'noteFailed', params: failureFrom }, 'noteCheck'],
+          },
+          { target: '#app.idle', actions: { type: 'noteFailed', params: failureFrom } },
+        ],
       },
     },
     fetching: {

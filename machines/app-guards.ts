@@ -7,7 +7,9 @@ import {
   isUnwanted,
   mayCheck,
   mayTry,
+  isGone,
 } from './app-context.ts';
+import type { Failure } from './failure.ts';
 import { disturbance, isSame, scriptTries } from './policy.ts';
 import type { Asked, Fetched, Verdict } from './slots.ts';
 
@@ -19,6 +21,7 @@ export interface Scene {
 
 /** The questions of the flow chart in app.ts, by name. */
 export const guards = {
+  isCopyGone: (_scene: Scene, failure: Failure) => isGone(failure),
   isUnopened: ({ context }: Scene) => !context.isOpen,
   isStopped: ({ context }: Scene) => context.facts.stopped,
   isServing: ({ context }: Scene) => isServing(context),

@@ -8,6 +8,7 @@ import {
   type Leave,
   mayCheck,
   mayTry,
+  isGone,
 } from './app-context.ts';
 import { appSlots } from './app-slots.ts';
 import type { Rejection, Revision } from './facts.ts';
@@ -54,6 +55,7 @@ export const appNotes = appSlots.extend({
     beginTest: assign(({ context }) => ({ testingSince: context.now() })),
     noteFailed: assign(({ context }, trouble: Failure) => ({
       trouble,
+      isOpen: context.isOpen && !isGone(trouble),
       isTold: false,
       failures: context.failures + 1,
       wish: null,

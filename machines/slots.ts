@@ -16,6 +16,8 @@ export interface Slot {
 export interface OpenInput extends Slot {
   /** With a good revision known no network is needed; without one the tip of the branch is wanted as well. */
   readonly want: 'place' | 'tip';
+  /** What the program runs on here: where the working copy has vanished under it, this is put back. */
+  readonly running: Revision | null;
 }
 export interface Opened {
   /** What HEAD of the working copy is at; null in a fresh clone, whose tree is still empty. */

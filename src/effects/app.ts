@@ -11,6 +11,7 @@ import type {
   TestInput,
   Verdict,
 } from '../../machines/slots.ts';
+import { asFailure } from '../../machines/failure.ts';
 import { type Desk, makeCandidatesFolder, type Office } from './desk.ts';
 import { makeCandidate } from '../git/candidate.ts';
 import { askRemote, fetchRevision } from '../git/ask.ts';
@@ -30,10 +31,11 @@ export type Effect<Input, Output> = (input: Input, desk: Desk, office: Office, s
 const short = (revision: string) => revision.slice(0, 7);
 
 /** Before anything is touched, what an earlier life of the app has left is ended, or spared to be taken over. */
-export const open: Effect<OpenInput, Opened> = async ({ config, want }, desk, office, signal) => {
+export const open: Effect<OpenInput, Opened> = async (input, desk, office, signal) => {
+  const { config, want } = input;
   await settleRemains(desk, config, signal);
   if (want === 'tip') await mustRemember(desk);
-  return await desk.withGit('opening the working copy', config, (place) => {
+  const opened = await desk.withGit('opening the working copy', config, (place) => {
     const work = async () => {
       const opened = await openWorkingCopy(place, want, signal);
       const { branch, tip } = opened;
@@ -45,7 +47,31 @@ export const open: Effect<OpenInput, Opened> = async ({ config, want }, desk, of
     };
     return (want === 'place' ? office.local : office.network).take(work, signal);
   });
+  return opened.head === null && input.running !== null ? await putBack(input, opened, [desk, office, signal]) : opened;
 };
+
+/**
+ * The working copy had vanished under a program that runs: the revision that it runs on is put back beside it, scripts
+ * included. What the remote does not know any more cannot be: then the newest revision is deployed as the first one was.
+ */
+async function putBack(
+  { name, config, running }: OpenInput,
+  opened: Opened,
+  [desk, office, signal]: readonly [Desk, Office, AbortSignal],
+): Promise<Opened> {
+  const revision = running ?? '';
+  const { branch } = opened;
+  try {
+    await fetch({ name, config, branch, revision, from: null }, desk, office, signal);
+  } catch (thrown) {
+    if (asFailure(thrown).code === 'branch-missing') return opened;
+    throw thrown;
+  }
+  await pull({ name, config, revision, branch }, desk, office, signal);
+  if (config.scripts.postPull.length > 0)
+    await script({ name, config, hook: 'post-pull', revision }, desk, office, signal);
+  return { ...opened, head: revision };
+}
 
 export const ask: Effect<AskInput, Asked> = ({ config, branch }, desk, office, signal) =>
   desk.withGit('asking the remote', config, (place) =>

@@ -45,9 +45,14 @@ export async function isEntered(repository: GitRepository): Promise<boolean> {
     .every((line) => line === '' || carriedLine.test(line));
 }
 
-/** The working copy's config may have been edited since it was opened: then what is carried of it is read again. */
+/**
+ * The working copy's config may have been edited since it was opened: then what is carried of it is read again. Fails with
+ * `directory-missing` when the working copy has gone.
+ */
 export async function ready(repository: GitRepository): Promise<void> {
-  if (!(await isEntered(repository))) await enter(repository, (await readRealConfig(repository)) ?? new Map());
+  if (await isEntered(repository)) return;
+  if ((await lstat(repository.gitDir).catch(() => null)) === null) throw gone(repository);
+  await enter(repository, (await readRealConfig(repository)) ?? new Map());
 }
 
 /** Makes Huddle's folder in the git directory as this place needs it; `real` is what the working copy's config says. */
@@ -120,6 +125,15 @@ function carriedConfig(real: RealConfig): string {
     return `[${section}]\n\t${name} = ${value}\n`;
   });
   return `[core]\n\trepositoryformatversion = ${format}\n[core]\n\tbare = false\n${lines.join('')}`;
+}
+
+function gone({ doing, workTree }: GitRepository): Failure {
+  return new Failure('directory-missing', {
+    doing,
+    subject: workTree,
+    reason: 'the working copy has gone',
+    hint: 'Huddle clones it again and puts back what runs; files of your own that were in it are lost.',
+  });
 }
 
 function refuseUnknown({ doing, workTree }: GitRepository, real: RealConfig): void {

@@ -131,4 +131,33 @@ suite('A folder that goes', { concurrency: 3 }, () => {
     assert.equal((await stage.historyOf('shop', second)).length, 2);
     await huddle.stop();
   });
+
+  test('the working copy is cloned again and put back under its program, which runs on', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote, { scripts: { 'post-pull': 'cp version made' } });
+    const huddle = stage.startHuddle();
+    const before = await huddle.live('shop', first);
+
+    await rename(repo.remote, `${repo.remote}.away`);
+    await rm(stage.copy('shop'), { recursive: true });
+    const told = await huddle.until('shop', ({ error }) => error?.code === 'directory-missing', 'told');
+    assert.match(told.error?.message ?? '', /the working copy has gone/);
+    assert.match(told.error?.hint ?? '', /clones it again/);
+    await huddle.until('shop', ({ error }) => error?.code === 'remote-unreachable', 'it cannot be had yet');
+    await rename(`${repo.remote}.away`, repo.remote);
+    await huddle.until('shop', ({ error }) => error === null, 'well again');
+    const after = await huddle.live('shop', first);
+    assert.equal(pidOf(after), pidOf(before));
+    for (const file of ['version', 'made']) {
+      assert.equal(readFileSync(join(stage.copy('shop'), file), 'utf8'), 'v1\n');
+    }
+    assert.equal((await stage.historyOf('shop', first)).length, 1);
+
+    const second = await repo.publish(plain('v2'));
+    assert.equal((await huddle.live('shop', second)).previous, first);
+    assert.deepEqual(stage.story(), ['start v1', 'stop v1', 'start v2']);
+    await huddle.stop();
+  });
 });
