@@ -1,28 +1,10 @@
 import { type AppContext, mayCheck } from './app-context.ts';
 import type { HistoryEntry, Revision } from './facts.ts';
 import { Failure } from './failure.ts';
-import type { AppCommand, AppState } from './protocol.ts';
+import { type AppCommand, type AppState, doing, type Order } from './protocol.ts';
 
 // What an operator asks an app to do, and when it is done: plain functions over what the app's machine shows. An order
 // ends when the app has come to rest again, and what came of it is read from where the app then is.
-
-/** What an operator may ask of an app. */
-export type Order = Extract<
-  AppCommand,
-  { type: 'check' | 'restart' | 'stop' | 'start' | 'pause' | 'resume' | 'deploy' | 'rollback' }
->;
-
-/** What is being done while an order is carried out. */
-export const doing: Readonly<Record<Order['type'], string>> = {
-  check: 'checking',
-  restart: 'restarting',
-  stop: 'stopping',
-  start: 'starting',
-  pause: 'pausing',
-  resume: 'resuming',
-  deploy: 'deploying',
-  rollback: 'rolling back',
-};
 
 /** An app at one moment. */
 export interface Look {

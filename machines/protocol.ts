@@ -122,6 +122,24 @@ export interface AppInput extends World {
   readonly facts: Facts;
 }
 
+/** What an operator may ask of an app. */
+export type Order = Extract<
+  AppCommand,
+  { type: 'check' | 'restart' | 'stop' | 'start' | 'pause' | 'resume' | 'deploy' | 'rollback' }
+>;
+
+/** What is being done while an order is carried out. */
+export const doing: Readonly<Record<Order['type'], string>> = {
+  check: 'checking',
+  restart: 'restarting',
+  stop: 'stopping',
+  start: 'starting',
+  pause: 'pausing',
+  resume: 'resuming',
+  deploy: 'deploying',
+  rollback: 'rolling back',
+};
+
 // ---------------------------------------------------------------------------------------------------------------
 // The root
 // ---------------------------------------------------------------------------------------------------------------

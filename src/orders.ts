@@ -2,17 +2,15 @@ import { Failure } from '../machines/failure.ts';
 import type { HistoryEntry } from '../machines/facts.ts';
 import {
   commandFor,
-  doing,
   type Done,
   type Given,
   type Look,
-  type Order,
   outcome,
   type Outcome,
   refusal,
   supersedes,
 } from '../machines/order.ts';
-import type { AppCommand } from '../machines/protocol.ts';
+import { type AppCommand, doing, type Order } from '../machines/protocol.ts';
 import type { Change } from './control/source.ts';
 
 /** What orders are given to. */

@@ -1,5 +1,5 @@
 import { Failure } from '../machines/failure.ts';
-import { doing, type Order } from '../machines/order.ts';
+import { doing, type Order } from '../machines/protocol.ts';
 import { isRejected } from '../machines/policy.ts';
 import { toldOutcome, toldPreview } from './control/prose.ts';
 import type { Change, Source } from './control/source.ts';

@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Failure } from '../machines/failure.ts';
 import type { Facts } from '../machines/facts.ts';
-import type { Order } from '../machines/order.ts';
+import type { Order } from '../machines/protocol.ts';
 import type { AppState } from '../machines/protocol.ts';
 import { openOrders } from '../src/orders.ts';
 import { appConfig } from './machines/config.ts';

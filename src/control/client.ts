@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Failure, failureCodes, type FailureParts } from '../../machines/failure.ts';
-import type { Order } from '../../machines/order.ts';
+import { doing as actions, type Order } from '../../machines/protocol.ts';
 import { shellWord } from './shell-word.ts';
 import type { AppStatus } from './status.ts';
 
@@ -26,18 +26,6 @@ export interface ControlClient {
   /** Asks Huddle to leave and its programs to run on; resolves with their names when it has agreed. */
   detach(): Promise<readonly string[]>;
 }
-
-/** What an operator may have an app do, with the words for doing it. */
-const actions = {
-  check: 'checking',
-  restart: 'restarting',
-  stop: 'stopping',
-  start: 'starting',
-  pause: 'pausing',
-  resume: 'resuming',
-  deploy: 'deploying',
-  rollback: 'rolling back',
-} satisfies Record<Order['type'], string>;
 
 export type Action = Order['type'];
 

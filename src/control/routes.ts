@@ -3,7 +3,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
 import { asFailure } from '../../machines/failure.ts';
-import type { Order } from '../../machines/order.ts';
+import type { Order } from '../../machines/protocol.ts';
 import type { Feed } from './feed.ts';
 import { logStream } from './log-stream.ts';
 import type { Source } from './source.ts';

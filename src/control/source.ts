@@ -1,5 +1,5 @@
 import type { HistoryEntry } from '../../machines/facts.ts';
-import type { Order } from '../../machines/order.ts';
+import type { Order } from '../../machines/protocol.ts';
 import type { AppStatus } from './status.ts';
 
 /** What the control API asks and shows: the running Huddle, seen from outside. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { HistoryEntry } from '../../machines/facts.ts';
-import type { Order } from '../../machines/order.ts';
+import type { Order } from '../../machines/protocol.ts';
 import { here } from '../../src/platform/here.ts';
 import type { Change, Source } from '../../src/control/source.ts';
 import type { AppStatus } from '../../src/control/status.ts';
