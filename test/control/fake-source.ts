@@ -76,8 +76,11 @@ export class FakeSource implements Source {
     return this.apps().map(({ name }) => name);
   }
 
+  /** Where the logs of all apps are. */
+  logFolder = '/nowhere';
+
   logs(name: string): { appLog: string; deployLog: string } {
-    return { appLog: `/nowhere/${name}/app.log`, deployLog: `/nowhere/${name}/deploy.log` };
+    return { appLog: join(this.logFolder, `${name}.log`), deployLog: join(this.logFolder, `${name}-deploy.log`) };
   }
 
   subscribe(listener: (change: Change) => void): () => void {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { spawnSync } from 'node:child_process';
@@ -185,6 +185,33 @@ suite('An action', () => {
     assert.deepEqual(source.orders, []);
     assert.deepEqual(json(await ask(path, '/api/detach', 'POST')), { apps: ['shop'] });
     assert.deepEqual(source.orders, ['detach']);
+  });
+});
+
+suite('A log', () => {
+  test('is text: its last lines, and with follow what comes after them, until the client leaves', async (t) => {
+    const { path, source } = await served(t, appStatus('shop'));
+    source.logFolder = temporaryFolder(t);
+    const { appLog, deployLog } = source.logs('shop');
+    writeFileSync(appLog, 'one\ntwo\nthree\n');
+    writeFileSync(deployLog, 'testing\n');
+    assert.deepEqual(await ask(path, '/api/apps/shop/log?lines=2'), { status: 200, body: 'two\nthree\n' });
+    assert.equal((await ask(path, '/api/apps/shop/log?deploy=1')).body, 'testing\n');
+    const response = await respond(path, '/api/apps/shop/log?follow=1&lines=1', 'GET');
+    assert.equal(response.headers['content-type'], 'text/plain; charset=utf-8');
+    let text = '';
+    response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+    await poll(() => text === 'three\n');
+    appendFileSync(appLog, 'four\n');
+    await poll(() => text === 'three\nfour\n');
+    response.destroy();
+  });
+
+  test('is refused where it is asked for wrongly, and empty where there is none', async (t) => {
+    const { path } = await served(t, appStatus('shop'));
+    assert.equal((await ask(path, '/api/apps/shop/log?lines=many')).status, 400);
+    assert.equal((await ask(path, '/api/apps/nobody/log')).status, 404);
+    assert.deepEqual(await ask(path, '/api/apps/shop/log'), { status: 200, body: '' });
   });
 });
 
