@@ -26,15 +26,15 @@ export async function startsWith(file: FileHandle, bytes: Buffer, offset = 0): P
   return true;
 }
 
-/** Whether a file begins with all that is in another one, which may be larger than memory. */
-export async function startsWithFile(file: FileHandle, path: string): Promise<boolean> {
+/** Whether a file holds, from an offset on, all that is in another one, which may be larger than memory. */
+export async function holdsFile(file: FileHandle, path: string, offset: number): Promise<boolean> {
   const other = await open(path, 'r');
   try {
     const buffer = Buffer.allocUnsafe(chunk);
     for (let at = 0; ;) {
       const { bytesRead } = await other.read(buffer, 0, chunk, at);
       if (bytesRead === 0) return true;
-      if (!(await startsWith(file, buffer.subarray(0, bytesRead), at))) return false;
+      if (!(await startsWith(file, buffer.subarray(0, bytesRead), offset + at))) return false;
       at += bytesRead;
     }
   } finally {

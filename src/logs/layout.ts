@@ -16,10 +16,12 @@ export const part = (path: string): string => `${path}.part`;
 const marker = (path: string): string => `${path}.moving`;
 const origin = (path: string): string => `${path}.origin`;
 
-/** A move of bytes that has begun and not ended. */
+/** A move of bytes out of the live file that has begun and not ended. */
 export interface Move {
   /** The number of the byte with which app.log.1 begins when it is done. */
   readonly start: number;
+  /** The offset in the live file of the first byte that moves; what is before it is dropped. */
+  readonly from: number;
   /** What the live file begins with when it is done. */
   readonly next: Buffer;
 }
@@ -44,16 +46,19 @@ export async function beginOf(path: string): Promise<number> {
   return (await numberIn(origin(path))) + ((await sizeOf(rotated(path, 1))) ?? 0);
 }
 
-/** Says that the bytes of the live file up to `cut` are about to leave it, and that app.log.1 will begin with `start`. */
-export async function beginMove(path: string, live: FileHandle, start: number, cut: number): Promise<void> {
-  const { buffer, bytesRead } = await live.read(Buffer.alloc(4096), 0, 4096, cut);
+/** Says that the bytes of the live file between two offsets are about to move, and with which number they begin. */
+export async function beginMove(
+  path: string,
+  live: FileHandle,
+  { start, from, to }: { readonly start: number; readonly from: number; readonly to: number },
+): Promise<void> {
+  const { buffer, bytesRead } = await live.read(Buffer.alloc(4096), 0, 4096, to);
   const next = buffer.subarray(0, bytesRead);
-  await writeFile(marker(path), Buffer.concat([Buffer.from(`${start}\n`), next]), { mode: 0o640, flush: true });
+  await writeFile(marker(path), Buffer.concat([Buffer.from(`${start} ${from}\n`), next]), { mode: 0o640, flush: true });
 }
 
-/** The move is done; `start`: app.log.1 begins with another byte than was said. */
-export async function endMove(path: string, start?: number): Promise<void> {
-  if (start !== undefined) await writeFile(marker(path), `${start}\n`, { mode: 0o640 });
+/** The move is done. */
+export async function endMove(path: string): Promise<void> {
   await rename(marker(path), origin(path));
 }
 
@@ -67,7 +72,8 @@ export async function moveOf(path: string): Promise<Move | null> {
   const text = await readFile(marker(path)).catch(nullWhereMissing);
   if (text === null) return null;
   const end = text.indexOf('\n');
-  return { start: Number(text.toString('latin1', 0, end)) || 0, next: text.subarray(end + 1) };
+  const [start, from] = text.toString('latin1', 0, end).split(' ').map(Number);
+  return { start: start || 0, from: from || 0, next: text.subarray(end + 1) };
 }
 
 /** A move takes milliseconds; one that is as old as this was cut short, and nobody may come to finish it. */
@@ -104,7 +110,7 @@ async function cutShort(path: string): Promise<Layout> {
   const begin = move.start + moved;
   const live = await open(path, 'r').catch(nullWhereMissing);
   try {
-    return { begin, skip: live === null || (await startsWith(live, move.next)) ? 0 : moved };
+    return { begin, skip: live === null || (await startsWith(live, move.next)) ? 0 : move.from + moved };
   } finally {
     await live?.close();
   }

@@ -1,9 +1,9 @@
 import { readSync } from 'node:fs';
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { here } from '../platform/here.ts';
-import { copyRange, startsWith, startsWithFile } from './bytes.ts';
+import { copyRange, startsWith, holdsFile } from './bytes.ts';
 import { beginMove, beginOf, endMove, forgetMove, moveOf, nullWhereMissing, part, rotated, sizeOf } from './layout.ts';
 import { collapse, truncateInto } from './shorten.ts';
 
@@ -42,7 +42,7 @@ export async function rotate(log: RotatedLog): Promise<void> {
   try {
     await finish(live, log);
     // A writer that is faster than we are is left to the next look.
-    for (let round = 0; round < log.keep + 2; round += 1) {
+    for (let round = 0; round < 2; round += 1) {
       if (!(await rotateOnce(live, log))) return;
     }
   } finally {
@@ -66,33 +66,24 @@ async function rotateOnce(live: FileHandle, log: RotatedLog): Promise<boolean> {
   const limit = limitOf(log);
   const { size, blksize } = await live.stat();
   if (size < limit) return false;
-  const most = Math.min(Math.max(limit, blksize), size - 1);
+  // Of a flood all at once, into one file: to cut a head off takes the longer the more is behind it.
+  const to = headLength(live, size < 2 * limit ? Math.min(Math.max(limit, blksize), size - 1) : size - 1, blksize);
+  if (to === 0) return false;
+  if (log.keep === 0) return await drop(live, log, to);
   // More than all that may be kept: no use in copying what would be dropped again at once.
-  const over = Math.max(0, size - (log.keep + 1) * limit);
-  const excess = log.keep === 0 && over < blksize ? headLength(live, most, blksize) : over - (over % blksize);
-  if (excess > 0 && (await drop(live, log, excess))) return true;
-  if (log.keep === 0) {
-    await live.truncate(0);
-    return false;
-  }
-
-  const head = headLength(live, excess + most, blksize);
-  if (head <= excess) return false;
-  await setApart(live, log, excess, head);
-  await cutOff(live, log, head);
+  const over = Math.max(0, to - log.keep * limit);
+  await setApart(live, log, over - (over % blksize), to);
+  await cutOff(live, log, to);
   return true;
 }
 
-/**
- * Drops the first bytes of the live file, and what is older. False where they could not be cut off: then they are no
- * part of the log any more, but still in the way.
- */
+/** Drops the first bytes of the live file, and what is older; all of it, where they cannot be cut off by themselves. */
 async function drop(live: FileHandle, log: RotatedLog, bytes: number): Promise<boolean> {
-  const begin = await beginOf(log.path);
-  await beginMove(log.path, live, begin + bytes, bytes);
+  await beginMove(log.path, live, { start: (await beginOf(log.path)) + bytes, from: 0, to: bytes });
   await dropFrom(log, 1);
   const isCut = await collapse(live, bytes);
-  await endMove(log.path, isCut ? undefined : begin);
+  if (!isCut) await live.truncate(0);
+  await endMove(log.path);
   return isCut;
 }
 
@@ -111,6 +102,9 @@ function headLength(live: FileHandle, most: number, block: number): number {
 
 /** Steps 1 to 3, for the bytes between two offsets. */
 async function setApart(live: FileHandle, log: RotatedLog, from: number, to: number): Promise<void> {
+  const first = await firstToDrop(log, to - from);
+  // Who reads the log counts from the newest one on.
+  await dropFrom(log, Math.max(2, first));
   try {
     await copyOut(live, log, from, to);
   } catch (error) {
@@ -119,7 +113,7 @@ async function setApart(live: FileHandle, log: RotatedLog, from: number, to: num
     await forgetMove(log.path);
     throw error;
   }
-  await dropFrom(log, log.keep);
+  await dropFrom(log, first);
   await shift(log, 1);
   await rename(part(log.path), rotated(log.path, 1));
   await here.syncFolder(dirname(log.path));
@@ -133,23 +127,36 @@ async function copyOut(live: FileHandle, log: RotatedLog, from: number, to: numb
   } finally {
     await copy.close();
   }
-  await beginMove(log.path, live, (await beginOf(log.path)) + from, to);
+  await beginMove(log.path, live, { start: (await beginOf(log.path)) + from, from, to });
+}
+
+/** The number of the first rotated file for which there is no room beside that many new bytes. */
+async function firstToDrop(log: RotatedLog, bytes: number): Promise<number> {
+  let room = log.keep * limitOf(log) - bytes;
+  for (const number of (await numbersOf(log)).filter((number) => number < log.keep)) {
+    room -= (await sizeOf(rotated(log.path, number))) ?? 0;
+    if (room < 0) return number;
+  }
+  return log.keep;
 }
 
 /** Step 4. */
-async function cutOff(live: FileHandle, log: RotatedLog, head: number): Promise<void> {
-  if (await collapse(live, head)) await live.datasync();
-  else await truncateInto(live, rotated(log.path, 1), head);
+async function cutOff(live: FileHandle, log: RotatedLog, to: number): Promise<void> {
+  // Written out beforehand, as writers have to wait for the rest of it.
+  await live.datasync();
+  if (await collapse(live, to)) await live.datasync();
+  else await truncateInto(live, rotated(log.path, 1), to);
   await endMove(log.path);
 }
 
 async function finish(live: FileHandle, log: RotatedLog): Promise<void> {
   const move = await moveOf(log.path);
   if (move === null) return;
-  const moved = (await sizeOf(part(log.path))) === null ? await sizeOf(rotated(log.path, 1)) : null;
+  const copy = rotated(log.path, 1);
+  const moved = (await sizeOf(part(log.path))) === null ? await sizeOf(copy) : null;
   const isCut = await startsWith(live, move.next);
-  if (moved !== null && !isCut && (await startsWithFile(live, rotated(log.path, 1)))) await cutOff(live, log, moved);
-  else if (moved !== null) await endMove(log.path);
+  if (moved !== null && !isCut && (await holdsFile(live, copy, move.from))) await cutOff(live, log, move.from + moved);
+  else if (moved !== null || isCut) await endMove(log.path);
   else await forgetMove(log.path);
 }
 
@@ -161,12 +168,16 @@ async function shift(log: RotatedLog, number: number): Promise<void> {
 }
 
 /** Removes the rotated files from a number on; more than one where `keep` has been lowered. */
-async function dropFrom(log: RotatedLog, number: number): Promise<void> {
+async function dropFrom(log: RotatedLog, first: number): Promise<void> {
+  for (const number of await numbersOf(log)) if (number >= first) await rm(rotated(log.path, number), { force: true });
+}
+
+/** The numbers of the rotated files, the newest first. */
+async function numbersOf(log: RotatedLog): Promise<number[]> {
   const prefix = `${basename(log.path)}.`;
-  for (const name of await readdir(dirname(log.path))) {
-    const suffix = name.startsWith(prefix) ? name.slice(prefix.length) : '';
-    if (/^\d+$/.test(suffix) && Number(suffix) >= number) await rm(join(dirname(log.path), name), { force: true });
-  }
+  const names = (await readdir(dirname(log.path))).filter((name) => name.startsWith(prefix));
+  const suffixes = names.map((name) => name.slice(prefix.length)).filter((suffix) => /^\d+$/.test(suffix));
+  return suffixes.map(Number).sort((one, other) => one - other);
 }
 
 async function openLive(path: string): Promise<FileHandle | null> {

@@ -45,7 +45,7 @@ suite('The last lines of a log', () => {
     const text = numbered(0, 20_000);
     writeFileSync(log.path, text);
     await rotate(log);
-    assert.ok(filesOf(log.path).length >= 3);
+    assert.ok(filesOf(log.path).length > 1);
     for (const lines of [1, 10, 5_000, 15_000, 20_000, 99_999]) {
       assert.equal(await lastOf(log.path, lines), numbered(Math.max(0, 20_000 - lines), 20_000));
     }
@@ -56,7 +56,7 @@ suite('The last lines of a log', () => {
     const text = numbered(0, 2_000);
     const head = text.slice(0, block);
     writeFileSync(`${path}.1`, head);
-    writeFileSync(`${path}.moving`, `0\n${text.slice(block, block + 99)}`);
+    writeFileSync(`${path}.moving`, `0 0\n${text.slice(block, block + 99)}`);
     utimesSync(`${path}.moving`, 1, 1);
     for (const live of [text, text.slice(block)]) {
       writeFileSync(path, live);
@@ -72,14 +72,14 @@ suite('Following a log', () => {
     if (!(await collapses(t, folder))) return;
     const log = { path: join(folder, 'app.log'), size: 0.1, keep: 100_000 };
     const follower = follow(t, log.path);
-    const writer = flood(t, log.path, 100_000);
-    while (writer.exitCode === null) await rotate(log);
-    await rotate(log);
-    assert.ok(filesOf(log.path).length > 10, `${filesOf(log.path).length} files`);
-    await follower.until(/^000099999\.*\n$/m);
+    const writer = flood(t, log.path);
+    while (filesOf(log.path).length < 20) await rotate(log);
+    await end(writer, 'SIGTERM');
+    const last = (await lastOf(log.path, 1)).slice(0, 9);
+    await follower.until(new RegExp(`^${last}\\.*\n$`, 'm'));
     const lines = follower.text.match(/^\d{9}\.*$/gm) ?? [];
     lines.forEach((line, index) => assert.equal(Number(line.slice(0, 9)), index));
-    assert.equal(lines.length, 100_000);
+    assert.equal(lines.length, Number(last) + 1);
   });
 
   test('goes on behind a rotation that copies and empties', async (t) => {
