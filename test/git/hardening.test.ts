@@ -9,10 +9,11 @@ import { Failure } from '../../machines/failure.ts';
 import { askRemote, fetchRevision } from '../../src/git/ask.ts';
 import { makeCandidate } from '../../src/git/candidate.ts';
 import { checkOut } from '../../src/git/check-out.ts';
+import { hardening } from '../../src/git/environment.ts';
 import type { GitPlace } from '../../src/git/place.ts';
 import { parseRemote } from '../../src/git/remote-url.ts';
 import { openWorkingCopy } from '../../src/git/working-copy.ts';
-import { git, output, patience, plainly, scene, serveHttp, tree, type Scene } from './support.ts';
+import { git, output, patience, plainChild, plainly, scene, serveHttp, tree, type Scene } from './support.ts';
 
 /** Everything that Huddle does with git, once, errors aside. */
 async function cycle(place: GitPlace, revision: string): Promise<void> {
@@ -178,6 +179,17 @@ suite('hooks, replacements and grafts of the working copy', () => {
     assert.ok(!existsSync(owned));
   });
 
+  test('nothing is asked what has changed: core.fsmonitor of the user', async () => {
+    const { at, place, revision, owned } = await attacked({ config: '', plain: [] });
+    const home = join(at.folder, 'home');
+    await writeFile(join(home, '.gitconfig'), `[core]\n\tfsmonitor = ${join(at.folder, 'own')}\n`);
+    const { said } = await output(plainChild(at.local, ['git', 'status'], { HOME: home }));
+    assert.ok(existsSync(owned), said);
+    await rename(owned, `${owned}-by-plain-git`);
+    await cycle(place, revision);
+    assert.ok(!existsSync(owned));
+  });
+
   test('a replace ref puts no other content in the place of a commit', async () => {
     const { at, place, revision } = await attacked({ config: '', plain: [] });
     git(at.local, 'replace', revision, 'origin/side');
@@ -244,8 +256,11 @@ suite('what a config or a commit may name', () => {
     assert.ok(!existsSync(owned));
     const said = await plainly(join(at.local, 'evil'), 'st');
     assert.ok(existsSync(owned), said);
-    const inside = at.place({ localPath: join(at.local, 'evil') });
     await rename(owned, `${owned}-by-plain-git`);
+    // Huddle's git looks for no repository anywhere, so that this line of defence is tried alone.
+    await plainly(join(at.local, 'evil'), ...hardening(place), 'st');
+    assert.ok(!existsSync(owned));
+    const inside = at.place({ localPath: join(at.local, 'evil') });
     await assert.rejects(openWorkingCopy(inside, 'tip', patience), { code: 'path-occupied' });
     assert.ok(!existsSync(owned));
   });

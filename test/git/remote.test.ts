@@ -12,7 +12,7 @@ import { checkOut } from '../../src/git/check-out.ts';
 import { openWorkingCopy } from '../../src/git/working-copy.ts';
 import type { GitHttp } from '../fixtures/git-http.ts';
 import { startSshd, type Sshd } from '../fixtures/sshd.ts';
-import { git, marked, patience, scene, serveHttp, type Scene } from './support.ts';
+import { endMarked, git, marked, patience, plainChild, scene, serveHttp, type Scene } from './support.ts';
 
 const secret = 'p@ss wörd/%41:"\'$x';
 
@@ -383,9 +383,15 @@ suite('a git that hangs', () => {
       `ssh://127.0.0.1:${port}/x.git`,
     ]) {
       const at = await scene();
+      const plain = plainChild(at.folder, ['git', 'ls-remote', remotePath], {
+        HUDDLE_MARK: `plain:${at.folder}`,
+      });
       const place = at.place({ remotePath, timeout: 0.5 });
       await assert.rejects(openWorkingCopy(place, 'tip', patience), { code: 'timeout' });
       assert.deepEqual(await marked(place.mark), []);
+      // Plain git hangs on.
+      assert.equal(plain.exitCode, null);
+      await endMarked(`plain:${at.folder}`);
     }
   });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
@@ -9,11 +10,11 @@ import { openWorkingCopy } from '../../src/git/working-copy.ts';
 import type { GitHttp } from '../fixtures/git-http.ts';
 import { byHand, output, patience, plainly, scene, serveHttp, type Scene } from './support.ts';
 
-const secret = 'hunter2-tr0ub4dor';
-
 interface Watched {
   readonly server: GitHttp;
+  /** The password included. */
   readonly url: string;
+  readonly secret: string;
   /** The command lines of all processes, at each request so far; forgotten by this. */
   readonly takeCommandLines: () => Promise<string>;
 }
@@ -21,6 +22,8 @@ interface Watched {
 /** A server with a password, which looks at the command lines of this machine while a git waits for its answer. */
 async function watched(at: Scene): Promise<Watched> {
   let looks: Promise<string>[] = [];
+  // One of its own for each test: all of them look at all processes.
+  const secret = randomUUID();
   const server = await serveHttp({
     root: at.folder,
     user: 'shop',
@@ -35,7 +38,7 @@ async function watched(at: Scene): Promise<Watched> {
     looks = [];
     return (await Promise.all(taken)).join('\n');
   };
-  return { server, url: `${server.url.replace('://', `://shop:${secret}@`)}/remote.git`, takeCommandLines };
+  return { server, url: `${server.url.replace('://', `://shop:${secret}@`)}/remote.git`, secret, takeCommandLines };
 }
 
 async function commandLines(): Promise<string> {
@@ -53,7 +56,7 @@ suite('a password in the URL', { concurrency: 3 }, () => {
   test('is neither in .git nor in a command line, where plain git has it', async () => {
     const at = await scene();
     await at.push();
-    const { url, takeCommandLines } = await watched(at);
+    const { url, secret, takeCommandLines } = await watched(at);
     await plainly(at.folder, 'clone', url, 'copy');
     assert.ok((await everything(join(at.folder, 'copy/.git'))).includes(secret));
     assert.ok((await takeCommandLines()).includes(secret));
@@ -70,7 +73,7 @@ suite('a password in the URL', { concurrency: 3 }, () => {
   test('that a rewriting rule of the user would bring into the command line is refused', async () => {
     const at = await scene();
     await at.push();
-    const { server, url, takeCommandLines } = await watched(at);
+    const { server, url, secret, takeCommandLines } = await watched(at);
     const config = join(at.folder, 'home/.gitconfig');
     await writeFile(config, `[url "${url.replace('remote.git', '')}"]\n\tinsteadOf = ${server.url}/\n`);
     const address = `${server.url}/remote.git`;
@@ -89,6 +92,7 @@ suite('a password in the URL', { concurrency: 3 }, () => {
 
   test('is struck out of what a server says back', async () => {
     const at = await scene();
+    const secret = randomUUID();
     const server = await serveHttp({
       root: at.folder,
       intercept: ({ headers }, response) => {

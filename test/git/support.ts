@@ -174,7 +174,8 @@ async function isAlive(pid: number): Promise<boolean> {
   return stat !== '' && !/\) [ZX] /.test(stat);
 }
 
-async function endMarked(mark: string): Promise<void> {
+/** Kills all that carry a mark; resolves when none is left. */
+export async function endMarked(mark: string): Promise<void> {
   for (;;) {
     const pids = await marked(mark);
     if (pids.length === 0) return;

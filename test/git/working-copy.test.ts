@@ -130,25 +130,39 @@ suite('opening a working copy', { concurrency: 3 }, () => {
     const at = await scene();
     const revision = await at.push({ 'a.txt': 'a' });
     const parent = join(at.folder, 'parent');
+    const mine = join(parent, 'mine.txt');
     git(at.folder, 'init', '--quiet', parent);
-    await writeFile(join(parent, 'mine.txt'), 'mine');
+    await writeFile(mine, 'mine');
     git(parent, 'add', '.');
     git(parent, 'commit', '--quiet', '-m', 'Mine');
-    const before = git(parent, 'rev-parse', 'HEAD');
+    const before = git(parent, 'for-each-ref');
     const local = join(parent, 'deep/app');
     await mkdir(local, { recursive: true });
-    // Plain git takes the parent's.
-    assert.equal(git(local, 'rev-parse', '--show-toplevel'), parent);
+    const assertPlainGitTakesIt = async (): Promise<void> => {
+      await writeFile(mine, 'edited');
+      git(local, 'reset', '--quiet', '--hard');
+      assert.equal(await readFile(mine, 'utf8'), 'mine');
+      await writeFile(mine, 'edited');
+    };
     const place = at.place({ localPath: local });
-    process.env['GIT_DIR'] = join(parent, '.git');
-    try {
+    const deploy = async (): Promise<void> => {
       await openWorkingCopy(place, 'tip', patience);
       await checkOut(place, { revision, branch: 'main' }, patience);
+      assert.equal(git(local, 'rev-parse', '--show-toplevel'), local);
+      assert.equal(await readFile(mine, 'utf8'), 'edited');
+      assert.equal(git(parent, 'for-each-ref'), before);
+    };
+    await assertPlainGitTakesIt();
+    process.env['GIT_DIR'] = join(parent, '.git');
+    try {
+      await deploy();
     } finally {
       delete process.env['GIT_DIR'];
     }
-    assert.equal(git(parent, 'rev-parse', 'HEAD'), before);
-    assert.equal(git(local, 'rev-parse', '--show-toplevel'), local);
+    // Nor when its own is damaged, which git takes for none.
+    await rm(join(local, '.git/HEAD'));
+    await assertPlainGitTakesIt();
+    await deploy();
     await rm(join(local, '.git'), { recursive: true });
     await assert.rejects(openWorkingCopy(place, 'tip', patience), { code: 'path-occupied' });
   });
@@ -183,6 +197,7 @@ suite('opening a working copy', { concurrency: 3 }, () => {
     await deployed(at, { 'a.txt': 'a' });
     await mkdir(join(at.local, '.git/huddle/candidates/left'), { recursive: true });
     await writeFile(join(at.local, '.git/index.lock'), '');
+    assert.throws(() => git(at.local, 'reset', '--quiet', '--hard'), /index\.lock': File exists/);
     await openWorkingCopy(at.place(), 'place', patience);
     assert.deepEqual(await readdir(join(at.local, '.git/huddle/candidates')), []);
     assert.ok(!existsSync(join(at.local, '.git/index.lock')));
