@@ -73,7 +73,9 @@ suite('A program', () => {
     started.leave();
     assert.equal(workshop.living().length, 1);
     process.kill(started.alive.root.pid, 'SIGKILL');
+    const awake = setInterval(() => {}, 1000); // The program that was left does not keep this process, either.
     await started.alive.reaped;
+    clearInterval(awake);
     assert.deepEqual(
       started.reports.map(({ type }) => type),
       ['process.spawned'],
