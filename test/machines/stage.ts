@@ -78,7 +78,8 @@ async function answer<T>(value: Answer<T>): Promise<T> {
   return given;
 }
 
-function played(world: World, clock: SimulatedClock) {
+/** The machine of an app with every slot answered from a played world. */
+export function played(world: World, clock: SimulatedClock) {
   const now = () => clock.now();
   /** Looks again every second, as long as anybody wants to know. */
   const until = async (isSo: () => boolean, signal: AbortSignal) => {
