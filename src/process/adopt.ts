@@ -9,7 +9,7 @@ import { type Root, treeOf } from './tree.ts';
 // Taking over what an earlier Huddle has started: it is no child of ours, so that its end has to be looked for.
 
 /** How often it is looked whether adopted processes are there, milliseconds: an end is to be known within 250. */
-const lookEvery = 200;
+const lookEvery = 240;
 
 /**
  * Follows a program that is running already. Reports as `startProgram` does; how it will end nobody can tell, so that

@@ -22,7 +22,7 @@ export async function crowd(stage: Scene, rounds: number, idleSeconds: number): 
   }
   const cloning = stage.startHuddle();
   await calls.hear('up', apps, 300);
-  await settled(cloning);
+  await settled(cloning, apps);
   await cloning.stop();
 
   const times: number[] = [];
@@ -32,7 +32,7 @@ export async function crowd(stage: Scene, rounds: number, idleSeconds: number): 
     const begun = performance.now();
     huddle = stage.startHuddle();
     times.push((await calls.hear('up', apps)).at - begun);
-    await settled(huddle);
+    await settled(huddle, apps);
     if (round < rounds - 1) await huddle.stop();
   }
   const memory = residentMegabytes(huddle.pid);
@@ -64,7 +64,7 @@ export async function crowd(stage: Scene, rounds: number, idleSeconds: number): 
 }
 
 /** Until every app is up, has asked its remote, and nothing is done any more. */
-async function settled(huddle: Huddle): Promise<void> {
+export async function settled(huddle: Huddle, count: number): Promise<void> {
   for (let before = -1; ;) {
     await sleep(4000);
     const spent = processorSeconds(huddle.pid);
@@ -73,5 +73,5 @@ async function settled(huddle: Huddle): Promise<void> {
   }
   const all = await huddle.status();
   const up = all.filter(({ state, program }) => state === 'running' && program?.state === 'up');
-  assert.equal(up.length, apps, huddle.log);
+  assert.equal(up.length, count, huddle.log);
 }
