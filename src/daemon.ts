@@ -10,20 +10,24 @@ import { tellMoments } from './fault.ts';
 import { watchFolder } from './config/watch.ts';
 import { type Log, openLog } from './control/log.ts';
 import { because, tell } from './control/prose.ts';
-import { keepControl } from './control/keep.ts';
 import type { AppStatus } from './control/status.ts';
+import type { Listening } from './control/tcp.ts';
+import { type Doors, openDoors } from './doors.ts';
 import { type Desk, type Office, openDesk } from './effects/desk.ts';
 import { keepLock } from './ledger/keep-lock.ts';
 import { takeLock } from './ledger/lock.ts';
 import { type StatePaths, statePaths } from './ledger/paths.ts';
 import { createRotator, type RotatedLog } from './logs/rotate.ts';
 import { endMarked } from './process/end.ts';
+import { openMeter } from './observe/metrics/metrics.ts';
 import { marksOf } from './process/adopt.ts';
 import { appPrefix, folderMark } from './process/mark.ts';
+import { usageOfTrees } from './process/usage.ts';
 import { turns } from './effects/turns.ts';
 import { giveBack } from './memory.ts';
 import { bulletin, sourceOf } from './source.ts';
-import { isAppActor, isAtRest } from './view.ts';
+import { version } from './version.ts';
+import { isAppActor, isAtRest, stateName } from './view.ts';
 import { wire } from './wire.ts';
 
 export interface DaemonOptions {
@@ -32,12 +36,18 @@ export interface DaemonOptions {
   readonly debug: boolean;
   /** Only bring the files up to date: start no program, answer nobody, leave what runs alone. */
   readonly filesOnly: boolean;
+  /** null: nobody but the owner of the control socket is answered. */
+  readonly listening: Listening | null;
+  /** Told where the network reaches Huddle, each time that it begins to. */
+  readonly opened?: (url: string, token: string) => void;
 }
 
 /** A running Huddle. */
 export interface Daemon {
   /** Checks every remote now. */
   checkAll(): void;
+  /** Takes the TLS certificate as it is on disk now. */
+  renew(): void;
   /** Stops all programs, then ends. */
   shutdown(): void;
   /** No more patience with any of them. */
@@ -86,8 +96,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     tell: (name, news) => report(log, name, news, root.getSnapshot()),
     record: (name, entry) => {
       void desk(name).ledger.append(entry);
+      meter.tally.deployment(name, entry);
       changes.publish({ type: 'deployment', name, entry });
     },
+    probed: (name, seconds, isHealthy) => meter.tally.probe(name, seconds, isHealthy),
     watch: (send) =>
       watchConfigs(paths, log, {
         told: (report) => {
@@ -108,7 +120,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   /** What an app must not forget is written down whenever it changes; and whoever watches is told. */
   const inspect = (event: InspectionEvent) => {
     if (event.type !== '@xstate.snapshot' || !isAppActor(event.actorRef)) return;
-    const { name, facts } = event.actorRef.getSnapshot().context;
+    const { value, context } = event.actorRef.getSnapshot();
+    const { name, facts, failures } = context;
+    meter.tally.see(name, { state: stateName(value), failures });
     if (written.get(name) !== facts) void desk(name).ledger.remember(facts);
     written.set(name, facts);
     changes.publish({ type: 'app', name });
@@ -124,7 +138,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     inspect,
     input: { now: Date.now, random: Math.random, recall },
   });
-  const source = sourceOf({ root, desk, office, changes });
+  const about = () => ({
+    version: version(),
+    pid: process.pid,
+    folder: paths.folder,
+    listen: doors?.listen() ?? null,
+  });
+  const source = sourceOf({ root, desk, office, changes, about, metrics: () => meter.scrape() });
+  const meter = openMeter({ version, apps: () => source.apps(), usage: () => usageOfTrees(programsAt(desks)) });
   tellMoments(() => source.apps().map(({ name, state }) => `${name}:${state}`));
   root.on('refused', ({ entry, failure }) => log.write('error', because(failure), entry.name));
   root.on('died', ({ name, failure, retryIn }) => {
@@ -153,9 +174,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   log.write('info', `running the apps of ${paths.folder} (process ${process.pid})`);
   root.start();
-  const control = options.filesOnly
-    ? null
-    : keepControl(source, paths.socket, (failure) => tellOfControl(log, failure));
+  const { listening, opened = () => {} } = options;
+  const doors: Doors | null = options.filesOnly ? null : openDoors({ source, paths, log, listening, opened });
 
   const settled = () =>
     new Promise<readonly AppStatus[]>((resolve) => {
@@ -179,23 +199,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     // An app that died and was not yet started anew has left its program to nobody.
     for (const name of died) await desk(name).sweep();
     await rotator.stop();
-    await (await control)?.close();
+    await doors?.close();
     lock.release();
     log.write('info', 'stopped');
     if (fatal !== null) throw fatal;
   };
   return {
     checkAll: () => send({ type: 'check all' }),
+    renew: () => doors?.renew(),
     shutdown: () => send({ type: 'shutdown' }),
     kill: () => send({ type: 'kill' }),
     settled,
     ended: end(),
   };
-}
-
-function tellOfControl(log: Log, failure: Failure | null): void {
-  if (failure === null) log.write('info', 'the control socket is there again');
-  else log.write('error', because(failure, 'the programs run on, but no command reaches Huddle'));
 }
 
 function report(log: Log, name: string, news: News, { context }: HuddleSnapshot): void {
@@ -247,6 +263,11 @@ async function endOrphans(office: Office, desk: (name: string) => Desk, { contex
   } catch (thrown) {
     office.warn('', asFailure(thrown).message);
   }
+}
+
+/** The programs that this Huddle keeps up, by app: as the ledgers have them. */
+function programsAt(desks: ReadonlyMap<string, Desk>) {
+  return new Map([...desks].flatMap(([name, { ledger }]) => (ledger.program === null ? [] : [[name, ledger.program]])));
 }
 
 function rotatedLogs({ context }: HuddleSnapshot, desk: (name: string) => Desk): RotatedLog[] {

@@ -2,7 +2,7 @@ import { Failure } from '../machines/failure.ts';
 import { doing, type Order } from '../machines/protocol.ts';
 import { isRejected } from '../machines/policy.ts';
 import { toldOutcome, toldPreview } from './control/prose.ts';
-import type { Change, Source } from './control/source.ts';
+import type { Whereabouts, Change, Metrics, Source } from './control/source.ts';
 import { ask } from './effects/app.ts';
 import type { Desk, Office } from './effects/desk.ts';
 import { openOrders } from './orders.ts';
@@ -33,10 +33,12 @@ interface Ground {
   readonly desk: (name: string) => Desk;
   readonly office: Office;
   readonly changes: Bulletin;
+  readonly about: () => Whereabouts;
+  readonly metrics: () => Promise<Metrics>;
 }
 
 /** The running Huddle, as its control API sees it. */
-export function sourceOf({ root, desk, office, changes }: Ground): Source {
+export function sourceOf({ root, desk, office, changes, about, metrics }: Ground): Source {
   const look = (name: string) => lookAt(root.getSnapshot(), name);
   const troubleOf = (name: string) => desk(name).ledger.trouble;
   const apps = () => appsIn(root.getSnapshot(), troubleOf);
@@ -51,6 +53,8 @@ export function sourceOf({ root, desk, office, changes }: Ground): Source {
     app: (name) => appIn(root.getSnapshot(), name, troubleOf),
     history: (name, limit) => desk(name).ledger.history(limit),
     logs: (name) => desk(name).paths,
+    about,
+    metrics,
     subscribe,
     async order(name: string, order: Order) {
       if (order.type === 'stop' && look(name) === undefined) return await staysStopped(name);

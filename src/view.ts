@@ -86,8 +86,8 @@ function problemOf(entry: Entry | undefined): Failure | null {
   return entry?.failure ?? entry?.refusal ?? null;
 }
 
-/** The states in which an app never rests are shown as what they lead to, or come from. */
-function stateName(value: string | object): AppState {
+/** A state as users see it: those in which an app never rests are shown as what they lead to, or come from. */
+export function stateName(value: string | object): AppState {
   const state = typeof value === 'string' ? value : Object.keys(value)[0];
   switch (state) {
     case undefined:

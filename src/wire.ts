@@ -20,12 +20,14 @@ export interface Wiring {
   readonly desk: (name: string) => Desk;
   readonly tell: (app: string, news: News) => void;
   readonly record: (app: string, entry: HistoryEntry) => void;
+  /** Told of each look at the health of a program that was not broken off. */
+  readonly probed?: (app: string, seconds: number, isHealthy: boolean) => void;
   /** Reports what the config files say, until what it returns is called. */
   readonly watch: (report: (report: FolderReport) => void) => () => void;
 }
 
 /** The root machine with every slot filled: the one place where decisions meet effects. */
-export function wire({ office, desk, tell, record, watch }: Wiring) {
+export function wire({ office, desk, tell, record, probed, watch }: Wiring) {
   const trees: program.Trees = new Map();
 
   /** One effect of an app at a time. */
@@ -48,7 +50,19 @@ export function wire({ office, desk, tell, record, watch }: Wiring) {
 
   const watchdogActor = watchdogMachine.provide({
     actors: {
-      probe: fromPromise(({ input, signal }) => program.probe(input, desk(input.name), signal)),
+      probe: fromPromise(async ({ input, signal }) => {
+        const began = performance.now();
+        const note = (isHealthy: boolean) => {
+          if (!signal.aborted) probed?.(input.name, (performance.now() - began) / 1000, isHealthy);
+        };
+        try {
+          await program.probe(input, desk(input.name), signal);
+          note(true);
+        } catch (thrown) {
+          note(false);
+          throw thrown;
+        }
+      }),
     } satisfies Required<Parameters<typeof watchdogMachine.provide>[0]['actors']>,
   });
 
@@ -56,7 +70,11 @@ export function wire({ office, desk, tell, record, watch }: Wiring) {
     actors: { process: processActor, watchdog: watchdogActor } satisfies Required<
       Parameters<typeof programMachine.provide>[0]['actors']
     >,
-    actions: { tell: ({ context }, news) => tell(context.name, news) },
+    actions: {
+      tell: ({ context }, news) => {
+        if (news !== null) tell(context.name, news);
+      },
+    },
   });
 
   const appActor = appMachine.provide({

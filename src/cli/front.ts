@@ -1,7 +1,9 @@
 import { statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { ArgDef } from 'citty';
+import { tcpAddress } from '../control/tcp-address.ts';
 import { later, root, verbs, type Command } from './commands.ts';
+import { isHostName } from './listening.ts';
 import { meant, Misuse } from './misuse.ts';
 import { noOptions, type Options } from './options.ts';
 
@@ -49,6 +51,12 @@ export function readCommandLine(args: readonly string[]): Invocation {
     lines: set.has('lines') ? Number(set.get('lines')) : undefined,
     user: set.has('user'),
     for: set.get('for'),
+    listen: set.get('listen'),
+    inspect: set.has('inspect'),
+    allowHosts: given.flatMap(({ name, value }) => (name === 'allow-host' && value !== undefined ? [value] : [])),
+    tlsCert: set.get('tls-cert'),
+    tlsKey: set.get('tls-key'),
+    insecure: set.has('insecure'),
     ...placed(words.slice(1), command),
   };
   return { kind: 'run', command, options };
@@ -82,7 +90,6 @@ export function tokensOf(args: readonly string[]) {
 
 function checkOption(token: OptionToken, args: readonly string[], command: Command): void {
   const { name, rawName, value, inlineValue } = token;
-  if (later.options.includes(name)) throw notYet(rawName);
   const definition = command.args[name];
   if (definition === undefined || definition.type === 'positional') throw unknownOption(token, args, command);
   if (definition.type === 'boolean') {
@@ -93,7 +100,7 @@ function checkOption(token: OptionToken, args: readonly string[], command: Comma
   const right = `Write ${rawName} ${example}.`;
   if (value === undefined || value === '') throw new Misuse(`${rawName} needs ${what}`, right);
   if (!inlineValue && value.startsWith('-')) {
-    const hint = example === 'DIR' ? `Write --${name}=${value} if that is its name.` : right;
+    const hint = example === 'DIR' || example === 'FILE' ? `Write --${name}=${value} if that is its name.` : right;
     throw new Misuse(`${rawName} needs ${what}, but ${value} follows`, hint);
   }
   if (!fits(value)) throw new Misuse(`${rawName} needs ${what}, not ${value}`, right);
@@ -111,13 +118,26 @@ function valueOf(definition: ArgDef): Value {
     const { options } = definition;
     return { what: options.join(' or '), example: options[0] ?? '', fits: (value) => options.includes(value) };
   }
-  if (definition.valueHint !== 'N') return { what: 'a folder', example: 'DIR', fits: () => true };
-  return { what: 'a number', example: 'N', fits: (value) => /^\d{1,9}$/.test(value) };
+  const example = ('valueHint' in definition && definition.valueHint) || 'DIR';
+  return { what: 'a folder', fits: () => true, ...kinds[example], example };
 }
+
+const kinds: Readonly<Record<string, Omit<Value, 'example'>>> = {
+  N: { what: 'a number', fits: (value) => /^\d{1,9}$/.test(value) },
+  FILE: { what: 'a file', fits: () => true },
+  NAME: { what: 'a host name', fits: isHostName },
+  '[HOST:]PORT': { what: 'an address', fits: (value) => tcpAddress(value) !== undefined },
+};
+
+const repeatable = ['allow-host'];
 
 function refuseTwice(given: readonly OptionToken[]): void {
   const twice = given.find(({ name, value }, index) => {
-    return value !== undefined && given.slice(0, index).some((earlier) => earlier.name === name);
+    return (
+      value !== undefined &&
+      !repeatable.includes(name) &&
+      given.slice(0, index).some((earlier) => earlier.name === name)
+    );
   });
   if (twice) throw new Misuse(`${twice.rawName} is given twice`, 'Give it once.');
 }

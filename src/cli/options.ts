@@ -15,6 +15,13 @@ export interface Options {
   readonly lines: number | undefined;
   readonly user: boolean;
   readonly for: string | undefined;
+  /** `[HOST:]PORT`. */
+  readonly listen: string | undefined;
+  readonly inspect: boolean;
+  readonly allowHosts: readonly string[];
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+  readonly insecure: boolean;
   /** The words after the verb, each where the verb wants it. */
   readonly apps: readonly string[];
   readonly revision: string | undefined;
@@ -36,6 +43,12 @@ export const noOptions: Options = {
   lines: undefined,
   user: false,
   for: undefined,
+  listen: undefined,
+  inspect: false,
+  allowHosts: [],
+  tlsCert: undefined,
+  tlsKey: undefined,
+  insecure: false,
   apps: [],
   revision: undefined,
   shell: undefined,

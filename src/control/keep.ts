@@ -1,30 +1,34 @@
 import { asFailure, type Failure } from '../../machines/failure.ts';
 import type { Control } from './server.ts';
-import type { Source } from './source.ts';
 
-/** Between two looks whether the socket is still there; milliseconds. */
+/** Between two looks whether it is still there; milliseconds. */
 const period = 5000;
 
+/** A control API that is kept up. */
+export interface Kept<One> {
+  /** null while it cannot be served. */
+  current(): One | null;
+  close(): Promise<void>;
+}
+
 /**
- * Serves the control API for as long as Huddle runs: a socket that cannot be made, or that somebody has removed, is made
- * as soon as that is possible. Programs never wait for it: what goes wrong is warned of when it begins, and when it ends.
+ * Serves the control API for as long as Huddle runs: a socket or port that cannot be had, or a socket that somebody has
+ * removed, is had as soon as that is possible. Programs never wait for it: `warn` is told when it begins to fail, and
+ * with null when that has ended.
  */
-export async function keepControl(
-  source: Source,
-  path: string,
+export function keepControl<One extends Control>(
+  serve: () => Promise<One>,
   warn: (failure: Failure | null) => void,
-): Promise<Pick<Control, 'close'>> {
-  // Not before the programs are started: the HTTP library takes its time to load.
-  const { serveControl } = await import('./server.ts');
-  let control: Control | null = null;
+): Kept<One> {
+  let control: One | null = null;
   let isFailing = false;
   let isClosed = false;
   const attend = async (): Promise<void> => {
     try {
-      if (control?.isThere() === true) return;
+      if (isClosed || control?.isThere() === true) return;
       await control?.close();
       control = null;
-      control = await serveControl(source, path);
+      control = await serve();
       if (isFailing) warn(null);
       isFailing = false;
     } catch (thrown) {
@@ -33,11 +37,11 @@ export async function keepControl(
     }
   };
   let work = attend();
-  await work;
   const timer = setInterval(() => {
-    work = work.then(() => (isClosed ? undefined : attend()));
+    work = work.then(attend);
   }, period);
   return {
+    current: () => control,
     async close(): Promise<void> {
       isClosed = true;
       clearInterval(timer);

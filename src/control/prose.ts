@@ -62,6 +62,8 @@ export function tell(news: News, about: About): Sentence {
       return info(`program taken over at ${short(news.revision)}, pid ${news.pid}: it ran on without Huddle`);
     case 'program up':
       return info(`program up at ${short(news.revision)}, pid ${news.pid}`);
+    case 'program recovered':
+      return info(`program has recovered: up at ${short(news.revision)}, pid ${news.pid}`);
     case 'program exited':
       return exited(news.exit, news.ran, news.retryIn);
     case 'program not started':

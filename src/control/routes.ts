@@ -20,8 +20,11 @@ const mostHistory = 1000;
 
 const actions = ['check', 'restart', 'stop', 'start', 'pause', 'resume', 'deploy', 'rollback'] as const;
 
-/** What the control API answers: every path of it, the method that it takes, and what that does. */
-export function routes(source: Source, feed: Feed): Api {
+/**
+ * What the control API answers: every path of it, the method that it takes, and what that does. From the network Huddle
+ * can neither be ended nor asked where on this machine it lives.
+ */
+export function routes(source: Source, feed: Feed, from: 'socket' | 'network'): Api {
   const api: Api = new Hono();
   const get = (path: string, reply: Reply) =>
     api.get(path, reply).all(path, (request) => wrongMethod(request, 'GET, HEAD'));
@@ -40,7 +43,11 @@ export function routes(source: Source, feed: Feed): Api {
   get('/api/apps/:name/log', (request) => log(request, source));
   get('/api/events', (request) => events(request, feed));
   for (const type of actions) post(`/api/apps/:name/${type}`, (request) => act(request, source, type));
-  post('/api/detach', (request) => request.json({ apps: source.detach() }));
+  get('/metrics', (request) => metrics(request, source));
+  if (from === 'socket') {
+    get('/api/huddle', (request) => request.json(source.about()));
+    post('/api/detach', (request) => request.json({ apps: source.detach() }));
+  }
 
   api.notFound((request) =>
     refuse(request, 404, 'not-found', `there is nothing at ${request.req.path}`, 'See GET /api/apps.'),
@@ -55,6 +62,11 @@ function events(request: Request, feed: Feed): Response {
   if (request.req.raw.method === 'HEAD') return wrongMethod(request, 'GET');
   feed.add(request.env.outgoing);
   return RESPONSE_ALREADY_SENT;
+}
+
+async function metrics(request: Request, source: Source): Promise<Response> {
+  const { type, text } = await source.metrics();
+  return request.body(text, 200, { 'content-type': type });
 }
 
 async function history(request: Request, source: Source): Promise<Response> {

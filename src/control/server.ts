@@ -1,10 +1,8 @@
 import { lstatSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
 import { Failure } from '../../machines/failure.ts';
-import { openFeed } from './feed.ts';
-import { routes } from './routes.ts';
+import { attend, bounds } from './attend.ts';
 import type { Source } from './source.ts';
 
 /** Not by `import`: see `src/control/client.ts`. */
@@ -12,9 +10,9 @@ const { createServer } = process.getBuiltinModule('node:http');
 
 /** The control API while it is served. */
 export interface Control {
-  /** False when somebody has removed the socket, or the folder that it is in. */
+  /** False when nobody is served any more: somebody has removed the socket, or the folder that it is in. */
   isThere(): boolean;
-  /** Ends every event stream and connection at once, and removes the socket. */
+  /** Ends every event stream and connection at once; a socket is removed. */
   close(): Promise<void>;
 }
 
@@ -29,20 +27,12 @@ export async function serveControl(
   options: { heartbeat?: number } = {},
 ): Promise<Control> {
   await removeStale(path);
-  const feed = openFeed(source, options.heartbeat);
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 20_000, maxHeaderSize: 16_384 });
-  const respond = getRequestListener(routes(source, feed).fetch, { overrideGlobalObjects: false });
-  server.on('request', (request, response) => void respond(request, response));
+  const server = createServer(bounds);
+  const close = attend(server, source, { from: 'socket', admit: () => null, heartbeat: options.heartbeat });
   await listen(server, path);
   return {
     isThere: () => isPipe(path) || lstatSync(path, { throwIfNoEntry: false }) !== undefined,
-    async close() {
-      const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
-      feed.close();
-      // The ends of the streams are on their way by then; whoever still holds a connection loses it.
-      setImmediate(() => server.closeAllConnections());
-      await closed;
-    },
+    close,
   };
 }
 
@@ -76,7 +66,8 @@ function answers(path: string): Promise<boolean> {
 /** Nobody but the owner may ever open the socket, not even for the instant between `bind` and a `chmod`. */
 async function listen(server: Server, path: string): Promise<void> {
   const listening = Promise.withResolvers<void>();
-  server.once('listening', listening.resolve).once('error', listening.reject);
+  // An error later on, of one connection that could not be taken, ends nothing: hence not `once`.
+  server.once('listening', listening.resolve).on('error', listening.reject);
   const before = process.umask(0o177);
   try {
     server.listen(path);

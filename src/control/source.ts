@@ -1,3 +1,4 @@
+import type { WebSocket } from 'ws';
 import type { HistoryEntry } from '../../machines/facts.ts';
 import type { Order } from '../../machines/protocol.ts';
 import type { AppStatus } from './status.ts';
@@ -17,8 +18,30 @@ export interface Source {
   detach(): readonly string[];
   /** Where the logs of an app that exists are. */
   logs(name: string): { readonly appLog: string; readonly deployLog: string };
+  /** Who is asked. */
+  about(): Whereabouts;
+  /** What Prometheus is told; loaded when it is first asked for. */
+  metrics(): Promise<Metrics>;
+  /** Takes over a WebSocket on which the live actor system is to be shown, and its end; not there: nobody shows it. */
+  readonly attach?: (viewer: WebSocket) => void;
   /** Tells of changes from now on; returns what ends that. A listener does not throw. */
   subscribe(listener: (change: Change) => void): () => void;
+}
+
+/** The running Huddle itself. */
+export interface Whereabouts {
+  readonly version: string;
+  readonly pid: number;
+  /** DIR. */
+  readonly folder: string;
+  /** null: it was not asked to listen on TCP. `url` is null while it cannot. */
+  readonly listen: { readonly address: string; readonly url: string | null } | null;
+}
+
+/** A text, and what the standard calls its type. */
+export interface Metrics {
+  readonly type: string;
+  readonly text: string;
 }
 
 export type Change =

@@ -16,6 +16,8 @@ export interface StatePaths {
   readonly lock: string;
   /** The control socket, see `socketPath`; on Windows a named pipe. */
   readonly socket: string;
+  /** What the network has to show; only its owner may read it (0600). */
+  readonly token: string;
   /** A folder in which there is never anything: where git is sent to look for hooks and templates. */
   readonly empty: string;
   app(name: string): AppPaths;
@@ -49,6 +51,7 @@ export function statePaths(folder: string, state?: string): StatePaths {
     root,
     lock: join(root, 'lock'),
     socket: here.controlPipe(root) ?? socketPath(root),
+    token: join(root, 'token'),
     empty: join(root, 'empty'),
     app: (name) => appPaths(root, name),
   };

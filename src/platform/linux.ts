@@ -4,7 +4,7 @@ import { errorCode } from './error-code.ts';
 import { forks, isKept } from './pid-order.ts';
 import type { Platform } from './platform.ts';
 import { posix } from './posix.ts';
-import { holdsForWriting, readEntry, readTable, sightOf } from './proc.ts';
+import { holdsForWriting, readEntry, readTable, readUsage, sightOf } from './proc.ts';
 
 /** Linux, and what resembles it: /proc, util-linux. */
 export const linux: Platform = {
@@ -29,6 +29,7 @@ export const linux: Platform = {
   pidOrder: { forks, isKept },
   readTable,
   holdsForWriting,
+  usageOf: readUsage,
   sightOf,
   wholeLookEvery: 4,
 };

@@ -33,6 +33,7 @@ export const mac: Platform = {
     blank: 0,
   }),
   holdsForWriting: () => false,
+  usageOf: null,
   sightOf: () => null,
   wholeLookEvery: 40,
 };

@@ -49,6 +49,14 @@ export interface Sight {
   close(): void;
 }
 
+/** What one process uses. */
+export interface ProcessUsage {
+  /** Resident; bytes. */
+  readonly memory: number;
+  /** Processor time since it began, with that of its children whose end it has seen; seconds. */
+  readonly cpu: number;
+}
+
 /** How a tree is ended where no signal reaches a whole one. */
 export interface TreeEnding {
   /** Kills a process and all that descends from it. Resolves when that was tried; whoever waits sees what is left. */
@@ -128,6 +136,8 @@ export interface Platform {
   readTable(since: number, lowest: number): Table;
   /** Whether a process could write to this file; false where that cannot be asked. */
   holdsForWriting(pid: number, path: string): boolean;
+  /** What a process uses, null when it has ended; null where nobody can tell cheaply. */
+  readonly usageOf: ((pid: number) => ProcessUsage | null) | null;
   /** null: by signals, to everyone that the table shows. */
   readonly treeEnding: TreeEnding | null;
   /** Keeps sight of a process that is no child of ours; null where it is not to be had. */

@@ -1,7 +1,14 @@
 import { closeSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { errorCode } from './error-code.ts';
-import { type MarkedEntry, markVariable, type ProcessEntry, type Sight, type Table } from './platform.ts';
+import {
+  type MarkedEntry,
+  markVariable,
+  type ProcessEntry,
+  type ProcessUsage,
+  type Sight,
+  type Table,
+} from './platform.ts';
 
 // The one place that knows Linux's /proc. Reads are synchronous, into one buffer that is used again: a look at 150
 // processes takes a millisecond or two, and the answer to a crash waits for it.
@@ -63,6 +70,22 @@ export function readEntry(pid: number): ProcEntry | null {
     isZombie: (fields[0] === 'Z' || fields[0] === 'X') && number(20) < 2,
     isKernelThread: (number(9) & kernelThread) !== 0,
   };
+}
+
+/** USER_HZ: what /proc counts in, on every machine that Node runs on. */
+const ticksPerSecond = 100;
+
+/** What a process uses; null when there is none. */
+export function readUsage(pid: number): ProcessUsage | null {
+  const stat = slurp(`/proc/${pid}/stat`);
+  if (stat === null || stat.length === 0) return null;
+  const fields = stat.toString('latin1', stat.lastIndexOf(')') + 2).split(' ', 16);
+  // utime, stime, cutime and cstime of proc_pid_stat(5), where the first field here is its third.
+  const ticks = fields.slice(11, 15).reduce((total, field) => total + Number(field), 0);
+  // In kB, whatever the size of a page is; a zombie has none.
+  const status = slurp(`/proc/${pid}/status`)?.toString('latin1') ?? '';
+  const memory = Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  return { memory, cpu: ticks / ticksPerSecond };
 }
 
 const digit = Buffer.alloc(1);

@@ -53,6 +53,7 @@ export const windows: Platform = {
   pidOrder: null,
   readTable: () => ({ alive: [], ended: new Set(), blank: 0 }),
   holdsForWriting: () => false,
+  usageOf: null,
   treeEnding: { killTree, orphansOf },
   sightOf: () => null,
   wholeLookEvery: 240,

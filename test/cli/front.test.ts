@@ -37,6 +37,10 @@ suite('The command line', () => {
     ['detach --json', 'detach', { json: true }],
     ['service --for windows --user', 'service', { for: 'windows', user: true }],
     ['completion zsh', 'completion', { shell: 'zsh' }],
+    ['--listen 7357 --insecure', 'huddle', { listen: '7357', insecure: true }],
+    ['--inspect --allow-host a.org --allow-host ::1', 'huddle', { inspect: true, allowHosts: ['a.org', '::1'] }],
+    ['--listen [::1]:0 --tls-cert=c --tls-key k', 'huddle', { listen: '[::1]:0', tlsCert: 'c', tlsKey: 'k' }],
+    ['open --json', 'open', { json: true }],
   ];
   for (const [line, verb, options] of right) {
     test(`takes 'huddle ${line}'`, () => {
@@ -101,8 +105,15 @@ suite('The command line', () => {
     ['completion zsh fish', 'unexpected argument fish of huddle completion', 'See huddle completion --help.'],
     ['restrat shop', 'unknown command restrat', 'Did you mean restart?'],
     ['logs -n five shop', '-n needs a number, not five', 'Write -n N.'],
-    ['--listen 8080', '--listen is not supported yet', 'This version of Huddle does not have it.'],
-    ['--inspect', '--inspect is not supported yet', 'This version of Huddle does not have it.'],
+    ['--listen', '--listen needs an address', 'Write --listen [HOST:]PORT.'],
+    ['--listen 70000', '--listen needs an address, not 70000', 'Write --listen [HOST:]PORT.'],
+    ['--listen 1.2.3:80', '--listen needs an address, not 1.2.3:80', 'Write --listen [HOST:]PORT.'],
+    ['--listen ::1:80', '--listen needs an address, not ::1:80', 'Write --listen [HOST:]PORT.'],
+    ['--listen 80 --listen 81', '--listen is given twice', 'Give it once.'],
+    ['--allow-host a.org:80', '--allow-host needs a host name, not a.org:80', 'Write --allow-host NAME.'],
+    ['--allow-host *', '--allow-host needs a host name, not *', 'Write --allow-host NAME.'],
+    ['--tls-cert', '--tls-cert needs a file', 'Write --tls-cert FILE.'],
+    ['status --listen 80', 'unknown option --listen of huddle status', 'Give it without a command.'],
   ];
   for (const [line, message, hint] of wrong) {
     test(`refuses 'huddle ${line}'`, () => {

@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import type { HistoryEntry } from '../../machines/facts.ts';
 import type { Order } from '../../machines/protocol.ts';
 import { here } from '../../src/platform/here.ts';
-import type { Change, Source } from '../../src/control/source.ts';
+import type { Change, Metrics, Source, Whereabouts } from '../../src/control/source.ts';
 import type { AppStatus } from '../../src/control/status.ts';
 
 export const revision = '9c8d7e6'.padEnd(40, '0');
@@ -82,6 +82,19 @@ export class FakeSource implements Source {
   logs(name: string): { appLog: string; deployLog: string } {
     return { appLog: join(this.logFolder, `${name}.log`), deployLog: join(this.logFolder, `${name}-deploy.log`) };
   }
+
+  listen: Whereabouts['listen'] = null;
+
+  about(): Whereabouts {
+    return { version: '1.2.3', pid: process.pid, folder: '/srv/apps', listen: this.listen };
+  }
+
+  metrics(): Promise<Metrics> {
+    return Promise.resolve({ type: 'text/plain; version=0.0.4; charset=utf-8', text: 'huddle_apps 1\n' });
+  }
+
+  /** Set where a test wants somebody to show the actor system. */
+  attach?: NonNullable<Source['attach']>;
 
   subscribe(listener: (change: Change) => void): () => void {
     this.#listeners.add(listener);

@@ -1,0 +1,87 @@
+import type { IncomingMessage, Server, ServerOptions } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
+import type { Admit, Refusal } from './admission.ts';
+import { openFeed } from './feed.ts';
+import { routes } from './routes.ts';
+import { handUpgrades, isInspection } from './upgrades.ts';
+import type { Source } from './source.ts';
+
+/** Who is slow to say what is wanted, or says too much, is cut off. Milliseconds and bytes. */
+export const bounds: ServerOptions = {
+  headersTimeout: 10_000,
+  requestTimeout: 20_000,
+  connectionsCheckingInterval: 2_000,
+  maxHeaderSize: 16_384,
+  // Any other upgrade (h2c, as Java's client offers it) is declined by being answered as the request that it also is.
+  shouldUpgradeCallback: isInspection,
+};
+
+export interface Attendance {
+  /** From where it is asked: the socket, which only its owner can open, or the network. */
+  readonly from: 'socket' | 'network';
+  readonly admit: Admit;
+  /** Between two signs of life to those who follow the events; milliseconds. */
+  readonly heartbeat?: number | undefined;
+}
+
+/**
+ * Has an HTTP server answer with the control API. Returns what ends that: every stream and connection at once.
+ */
+export function attend(
+  server: Server | SecureServer,
+  source: Source,
+  { from, admit, heartbeat }: Attendance,
+): () => Promise<void> {
+  const feed = openFeed(source, heartbeat);
+  const respond = getRequestListener(routes(source, feed, from).fetch, { overrideGlobalObjects: false });
+  server.on('request', (request, response) => {
+    if (from === 'network') response.setHeaders(strict);
+    const refusal = admit(request, 'request');
+    if (refusal === null) void respond(request, response);
+    else response.writeHead(refusal.status, headersOf(refusal)).end(bodyOf(refusal));
+  });
+  const upgrades = handUpgrades(source);
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const refusal = admit(request, 'upgrade');
+    if (refusal === null) upgrades.hand(request, socket, head);
+    else turnAway(socket, refusal);
+  });
+  return async () => {
+    const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+    feed.close();
+    upgrades.close();
+    // The ends of the streams are on their way by then; whoever still holds a connection loses it.
+    setImmediate(() => server.closeAllConnections());
+    await closed;
+  };
+}
+
+/** For everything that a browser may be brought to open; a page of Huddle's own names what it needs instead. */
+const strict = new Map([
+  ['x-content-type-options', 'nosniff'],
+  ['cache-control', 'no-store'],
+  ['content-security-policy', "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"],
+  ['referrer-policy', 'no-referrer'],
+  ['cross-origin-resource-policy', 'same-origin'],
+]);
+
+/** Who is refused is not kept: a connection costs those who may come in. */
+function headersOf({ status }: Refusal): Record<string, string> {
+  const challenge: Record<string, string> = status === 401 ? { 'www-authenticate': 'Bearer realm="huddle"' } : {};
+  return { ...challenge, 'content-type': 'application/json', connection: 'close' };
+}
+
+function bodyOf({ code, message, hint }: Refusal): string {
+  return JSON.stringify({ error: { code, message, hint } });
+}
+
+function turnAway(socket: Duplex, refusal: Refusal): void {
+  const body = bodyOf(refusal);
+  const headers = { ...headersOf(refusal), 'content-length': String(Buffer.byteLength(body)) };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.on('error', () => undefined);
+  const reason = refusal.status === 401 ? 'Unauthorized' : 'Forbidden';
+  socket.end(`HTTP/1.1 ${refusal.status} ${reason}\r\n${lines.join('')}\r\n${body}`, () => socket.destroy());
+}
