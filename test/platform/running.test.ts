@@ -20,6 +20,8 @@ function setUp(t: TestContext): { folder: string; run: () => Promise<Child> } {
     const huddle = start('-c', folder);
     started.push(huddle);
     await huddle.said(({ stderr }) => stderr.includes('running the apps of'));
+    const deadline = Date.now() + 30_000; // It answers a moment after it has said so.
+    while ((await start('status', '-c', folder).ended).code !== 0 && Date.now() < deadline);
     return huddle;
   };
   return { folder, run };
