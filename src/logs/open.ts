@@ -8,6 +8,14 @@ export interface Owner {
   readonly gid: number;
 }
 
+const listeners = new Set<(path: string) => void>();
+
+/** Calls `opened` with the path of each log that is opened to be written to, until what is returned is called. */
+export function whenOpened(opened: (path: string) => void): () => void {
+  listeners.add(opened);
+  return () => void listeners.delete(opened);
+}
+
 /**
  * Opens a log to append to and returns the descriptor, which the caller closes once a child has inherited it. The log is
  * the owner's (0640); the folders above it are Huddle's alone (0700), so it cannot be moved or swapped by its program.
@@ -19,6 +27,7 @@ export function appendTo(path: string, owner?: Owner): number {
     // Readable too: the end of what a test has said is looked at.
     const descriptor = openSync(path, 'a+', 0o640);
     if (owner) fchownSync(descriptor, owner.uid, owner.gid);
+    for (const opened of listeners) opened(path);
     return descriptor;
   } catch (error) {
     throw refused(error, 'opening', path);

@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path';
 import { refusal } from '../ledger/paths.ts';
 import { nextEvent } from './event.ts';
 import type { Wait } from './event.ts';
+import { whenOpened } from './open.ts';
 import { RemovedLogs } from './removed.ts';
 import { limitOf, recover, rotate } from './rotation.ts';
 import type { RotatedLog } from './rotation.ts';
@@ -31,15 +32,18 @@ const shortest = 100;
 /** The longest one for a file that grows: what grows slowly may be about to grow fast. Milliseconds. */
 const second = 1_000;
 
-/** What the last look at a file found. Times are milliseconds of `performance.now()`. */
-interface Seen {
+/** What a look at a file came to. Times are milliseconds of `performance.now()`. */
+interface Look {
   readonly size: number;
-  /** Empty: no file is there. */
-  readonly inode: string;
   readonly at: number;
   /** When it has to be looked at again, even if that is before the others. */
   readonly due: number;
   readonly failing: boolean;
+}
+
+interface Seen extends Look {
+  /** Which file it was before the look; empty: none was there. */
+  readonly inode: string;
 }
 
 /**
@@ -50,8 +54,8 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
   const period = every * 1_000;
   const removed = new RemovedLogs();
   const events = new Map<string, Wait>();
-  /** The folders of which an event has told since the last look. */
-  const woken = new Set<string>();
+  /** The folders in which something has happened since the last look, and when. */
+  const woken = new Map<string, number>();
   let seen: ReadonlyMap<string, Seen> = new Map();
   let nextRound = performance.now() + Math.min(second, period);
   let timer: NodeJS.Timeout | undefined;
@@ -65,18 +69,31 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
     if (round) nextRound = started + period;
     const isDue = ({ path }: RotatedLog) => woken.has(dirname(path)) || (seen.get(path)?.due ?? 0) <= started;
     const logs = [...files()].filter((log) => round || isDue(log));
+    const since = new Map(woken);
     woken.clear();
-    await seekRemoved(logs);
+    // As they are before it is looked for removed ones: what is removed later is seen as a change at the next look.
+    const inodes = new Map(logs.map(({ path }) => [path, inodeOf(path)]));
+    await seekRemoved(logs, inodes, round);
     const found = new Map(round ? [] : seen);
-    for (const log of logs) found.set(log.path, await examine(log, seen.get(log.path)));
+    for (const log of logs) {
+      const last = seen.get(log.path);
+      const at = since.get(dirname(log.path)) ?? 0;
+      const now = await examine(log, last && { ...last, at: Math.max(last.at, at) });
+      found.set(log.path, { ...now, inode: inodes.get(log.path) ?? '' });
+    }
     seen = found;
     if (round) awaitEvents();
     plan();
   }
 
   /** A look at all processes, but only where a file has gone or become another one, or is new to this Huddle. */
-  async function seekRemoved(logs: readonly RotatedLog[]): Promise<void> {
-    const suspects = logs.filter((log) => removed.has(log) || seen.get(log.path)?.inode !== inodeOf(log.path));
+  async function seekRemoved(
+    logs: readonly RotatedLog[],
+    inodes: ReadonlyMap<string, string>,
+    round: boolean,
+  ): Promise<void> {
+    const isOther = ({ path }: RotatedLog) => seen.get(path)?.inode !== inodes.get(path);
+    const suspects = logs.filter((log) => isOther(log) || (round && removed.has(log)));
     if (suspects.length === 0) return;
     try {
       await removed.seek(new Map(suspects.map(({ path }) => [path, seen.get(path)?.size ?? 0])));
@@ -85,31 +102,35 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
     }
   }
 
-  async function examine(log: RotatedLog, last: Seen | undefined): Promise<Seen> {
+  async function examine(log: RotatedLog, last: Seen | undefined): Promise<Look> {
     try {
       await removed.carryOver(log);
       const now = await boundedNow(log, last);
       return removed.has(log) ? { ...now, due: Math.min(now.due, now.at + second) } : now;
     } catch (error) {
       if (!last?.failing) warn(`rotating ${basename(log.path)}: ${refusal(error)}; it is tried again`);
-      const { size = 0, inode = '' } = last ?? {};
-      return { size, inode, at: performance.now(), due: Infinity, failing: true };
+      return { size: last?.size ?? 0, at: performance.now(), due: Infinity, failing: true };
     }
   }
 
   /** Once a round for each folder whose logs have come to rest: a log that is written to now and then costs no more. */
   function awaitEvents(): void {
     const folders = Map.groupBy(seen, ([path]) => dirname(path));
-    for (const [folder, wait] of events) if (!folders.has(folder)) wait.cancel();
+    for (const wait of events.values()) wait.cancel();
+    events.clear();
     for (const [folder, logs] of folders) {
-      events.get(folder)?.cancel();
       if (logs.some(([, { due }]) => due < Infinity)) continue;
-      const wake = () => {
-        woken.add(folder);
-        plan();
-      };
-      events.set(folder, nextEvent(folder, wake));
+      events.set(
+        folder,
+        nextEvent(folder, () => wake(folder)),
+      );
     }
+  }
+
+  /** It is about to be written to, or has just been. */
+  function wake(folder: string): void {
+    if (!woken.has(folder)) woken.set(folder, performance.now());
+    plan();
   }
 
   function plan(): void {
@@ -134,19 +155,21 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
     await removed.close();
   }
 
+  const forget = whenOpened((path) => wake(dirname(path)));
   plan();
   return {
     look: () => look(true),
     stop() {
       stopped = true;
       clearTimeout(timer);
+      forget();
       for (const wait of events.values()) wait.cancel();
       return end();
     },
   };
 }
 
-async function boundedNow(log: RotatedLog, last: Seen | undefined): Promise<Seen> {
+async function boundedNow(log: RotatedLog, last: Seen | undefined): Promise<Look> {
   if (!last) await recover(log);
   const found = performance.now();
   const size = sizeOf(log.path);
@@ -155,8 +178,9 @@ async function boundedNow(log: RotatedLog, last: Seen | undefined): Promise<Seen
 
   const at = performance.now();
   const left = isFull ? sizeOf(log.path) : size;
-  const due = last && size === last.size ? Infinity : at + untilFull(log, left, last ? growth(last, size, found) : 0);
-  return { size: left, inode: inodeOf(log.path), at, due, failing: false };
+  const due =
+    last && size === last.size ? Infinity : at + untilFull(log, left, last ? growth(last, size, found) : Infinity);
+  return { size: left, at, due, failing: false };
 }
 
 /** How long to wait until a look at a log that grows by so much a millisecond; half of what it takes to be full. */

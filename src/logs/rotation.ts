@@ -5,7 +5,7 @@ import { basename, dirname } from 'node:path';
 import { here } from '../platform/here.ts';
 import { copyRange, startsWith, holdsFile } from './bytes.ts';
 import { beginMove, beginOf, endMove, forgetMove, moveOf, nullWhereMissing, part, rotated, sizeOf } from './layout.ts';
-import { collapse, truncateInto } from './shorten.ts';
+import { collapse, noOtherCut, punch, truncateInto } from './shorten.ts';
 
 /** A log that is being written to, and how much of it is kept. */
 export interface RotatedLog {
@@ -42,7 +42,7 @@ export async function rotate(log: RotatedLog): Promise<void> {
   try {
     await finish(live, log);
     // A writer that is faster than we are is left to the next look.
-    for (let round = 0; round < 2; round += 1) {
+    for (let round = 0; round < 3; round += 1) {
       if (!(await rotateOnce(live, log))) return;
     }
   } finally {
@@ -66,25 +66,35 @@ async function rotateOnce(live: FileHandle, log: RotatedLog): Promise<boolean> {
   const limit = limitOf(log);
   const { size, blksize } = await live.stat();
   if (size < limit) return false;
-  // Of a flood all at once, into one file: to cut a head off takes the longer the more is behind it.
-  const to = headLength(live, size < 2 * limit ? Math.min(Math.max(limit, blksize), size - 1) : size - 1, blksize);
-  if (to === 0) return false;
-  if (log.keep === 0) return await drop(live, log, to);
+  const isFlood = size >= 2 * limit;
   // More than all that may be kept: no use in copying what would be dropped again at once.
-  const over = Math.max(0, to - log.keep * limit);
-  await setApart(live, log, over - (over % blksize), to);
-  await cutOff(live, log, to);
+  const excess = isFlood ? Math.ceil((size - Math.max(1, log.keep) * limit) / blksize) * blksize : 0;
+  // A block stays, by which a rotation that was cut short is known to have been done or not.
+  const most = wholeBlocks(size - blksize, blksize);
+  const over = Math.max(0, Math.min(excess, most));
+  if (over > 0 && (await drop(live, log, over))) return true;
+  // Of a flood all at once, into one file: to cut a head off takes the longer the more is behind it.
+  const to = headLength(live, isFlood ? most : Math.min(Math.max(limit, blksize), most), blksize);
+  if (to <= over) return false;
+  if (log.keep > 0) {
+    await setApart(live, log, over, to);
+    await cutOff(live, log, to);
+  } else if (!(await drop(live, log, to))) await live.truncate(0);
   return true;
 }
 
-/** Drops the first bytes of the live file, and what is older; all of it, where they cannot be cut off by themselves. */
+/** Drops the first bytes of the live file, and what is older. False where they cannot be cut off. */
 async function drop(live: FileHandle, log: RotatedLog, bytes: number): Promise<boolean> {
   await beginMove(log.path, live, { start: (await beginOf(log.path)) + bytes, from: 0, to: bytes });
+  // What is not there need not be written out, for which the cut would wait.
+  await punch(live, bytes);
+  if (!(await collapse(live, bytes))) {
+    await forgetMove(log.path);
+    return false;
+  }
   await dropFrom(log, 1);
-  const isCut = await collapse(live, bytes);
-  if (!isCut) await live.truncate(0);
   await endMove(log.path);
-  return isCut;
+  return true;
 }
 
 /** How many block boundaries to look at for one at which a line ends. */
@@ -92,13 +102,15 @@ const boundaries = 256;
 
 /** The file system can only cut whole blocks off; one at which a line ends is preferred, so that lines stay whole. */
 function headLength(live: FileHandle, most: number, block: number): number {
-  const last = Math.floor(most / block) * block;
+  const last = wholeBlocks(most, block);
   const byte = Buffer.alloc(1);
   for (let at = last; at > last / 2 && at > last - boundaries * block; at -= block) {
     if (readSync(live.fd, byte, 0, 1, at - 1) === 1 && byte[0] === 0x0a) return at;
   }
   return last;
 }
+
+const wholeBlocks = (bytes: number, block: number): number => bytes - (bytes % block);
 
 /** Steps 1 to 3, for the bytes between two offsets. */
 async function setApart(live: FileHandle, log: RotatedLog, from: number, to: number): Promise<void> {
@@ -144,14 +156,14 @@ async function firstToDrop(log: RotatedLog, bytes: number): Promise<number> {
 async function cutOff(live: FileHandle, log: RotatedLog, to: number): Promise<void> {
   // Written out beforehand, as writers have to wait for the rest of it.
   await live.datasync();
-  if (await collapse(live, to)) await live.datasync();
-  else await truncateInto(live, rotated(log.path, 1), to);
+  if (!(await collapse(live, to))) await truncateInto(live, rotated(log.path, 1), to);
   await endMove(log.path);
 }
 
 async function finish(live: FileHandle, log: RotatedLog): Promise<void> {
   const move = await moveOf(log.path);
   if (move === null) return;
+  await noOtherCut(live);
   const copy = rotated(log.path, 1);
   const moved = (await sizeOf(part(log.path))) === null ? await sizeOf(copy) : null;
   const isCut = await startsWith(live, move.next);

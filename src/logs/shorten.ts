@@ -1,7 +1,17 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, closeSync, ftruncateSync, openSync, readSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { errorCode, refusal } from '../ledger/paths.ts';
 import { copyRange } from './bytes.ts';
@@ -29,6 +39,12 @@ export async function collapse(file: FileHandle, bytes: number): Promise<boolean
   return false;
 }
 
+/** Gives back the room of the first `bytes` of a file, which read as zeros from then on; where it cannot, nothing. */
+export async function punch(file: FileHandle, bytes: number): Promise<void> {
+  const { dev } = await file.stat();
+  if (!unable.has(dev)) await fallocate(file.fd, ['--punch-hole', '--offset', '0', '--length', String(bytes)]);
+}
+
 /**
  * What went wrong; null: nothing. Node has no fallocate(2). The file is handed over as stdin, so that it is this one,
  * whatever its name means by now (with spawn, as execa's types know no descriptor above 9).
@@ -44,6 +60,31 @@ function fallocate(descriptor: number, args: readonly string[]): Promise<string 
     child.on('error', (error) => done(errorCode(error) === 'ENOENT' ? 'fallocate: not supported' : refusal(error)));
     child.on('close', (code) => done(code === 0 ? null : said.trim() || `fallocate: exit code ${code}`));
   });
+}
+
+/** How long to wait for the `fallocate` of a Huddle that was killed; milliseconds. */
+const longestCut = 10_000;
+
+/**
+ * Resolves when nobody else is about to cut this file: what a Huddle that was killed has begun ends without it. It is
+ * known by having the file as stdin. Rejects when it takes too long.
+ */
+export async function noOtherCut(file: FileHandle): Promise<void> {
+  const { dev, ino } = await file.stat();
+  const deadline = Date.now() + longestCut;
+  const isCutting = (pid: string): boolean => {
+    try {
+      const stdin = statSync(`/proc/${pid}/fd/0`);
+      return stdin.dev === dev && stdin.ino === ino;
+    } catch {
+      // It has ended, or is none of our processes.
+      return false;
+    }
+  };
+  while (existsSync('/proc/self') && readdirSync('/proc').some((name) => /^\d+$/.test(name) && isCutting(name))) {
+    if (Date.now() > deadline) throw new Error('a fallocate that an earlier Huddle has started does not end');
+    await pause(10);
+  }
 }
 
 /** How many chunks to copy before emptying the file: a writer that is faster than we are must not keep us for ever. */

@@ -6,6 +6,7 @@ import { crash } from './crash.ts';
 import { crowd } from './crowd.ts';
 import { deployment } from './deployment.ts';
 import { tableOf, type Line } from './line.ts';
+import { logs } from './logs.ts';
 import { status } from './status.ts';
 
 // What Huddle costs and how fast it is, measured on the real command: `npm run bench`, or with `-- --quick` in fewer
@@ -19,6 +20,7 @@ const measurements: Readonly<Record<string, (stage: Scene) => Promise<Line[]>>> 
   deployment: (stage) => deployment(stage, quick ? 3 : 10),
   crowd: (stage) => crowd(stage, quick ? 1 : 5, quick ? 10 : 60),
   checks: (stage) => checks(stage, quick ? 5 : 30),
+  logs: (stage) => logs(stage, quick ? 2 : 8, quick ? 200 : 1024),
   status: (stage) => status(stage, quick ? 10 : 50),
 };
 
