@@ -8,6 +8,8 @@ export interface AppConfig {
   readonly deployment: Deployment;
   readonly watchdog: Watchdog | null;
   readonly logs: Logs;
+  readonly webhook: Webhook;
+  readonly notify: Notify;
 }
 
 export interface Repository {
@@ -107,4 +109,17 @@ export interface Logs {
   /** Megabytes. */
   readonly size: number;
   readonly keep: number;
+}
+
+export interface Webhook {
+  /** Absolute. null: nobody may wake the app. */
+  readonly secretFile: string | null;
+}
+
+/** Who is told of deployments, rejections, programs given up and recovered. */
+export interface Notify {
+  /** Lines for the shell. */
+  readonly commands: readonly string[];
+  /** Gets JSON by POST; holds a secret where it is a chat's. */
+  readonly url: string | null;
 }

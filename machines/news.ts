@@ -50,6 +50,8 @@ export type News =
 export type ProgramNews =
   | { readonly type: 'program taken over'; readonly pid: number; readonly revision: Revision }
   | { readonly type: 'program up'; readonly pid: number; readonly revision: Revision }
+  /** Up again after it had been given up. */
+  | { readonly type: 'program recovered'; readonly pid: number; readonly revision: Revision }
   | { readonly type: 'program exited'; readonly exit: Exit; readonly ran: number; readonly retryIn: number | null }
   | { readonly type: 'program not started'; readonly failure: Failure; readonly retryIn: number | null }
   | { readonly type: 'program given up'; readonly failure: Failure; readonly retryIn: number | null }

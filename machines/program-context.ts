@@ -31,6 +31,8 @@ export interface ProgramContext {
   exits: number;
   restarts: number;
   verdict: ProgramStatus['verdict'];
+  /** It was given up, and has not been up since. */
+  isGivenUp: boolean;
 }
 
 export type ProgramEvent = ProgramCommand | ProcessNotice | WatchdogReport;
@@ -82,6 +84,10 @@ export function upNews({ context: { pid, revision } }: Moment): ProgramNews {
 
 export function takenOverNews({ context: { pid, revision } }: Moment): ProgramNews {
   return { type: 'program taken over', pid: pid ?? 0, revision: revision ?? '' };
+}
+
+export function recoveredNews({ context: { isGivenUp, pid, revision } }: Moment): ProgramNews | null {
+  return isGivenUp ? { type: 'program recovered', pid: pid ?? 0, revision: revision ?? '' } : null;
 }
 
 export function missedNews({ event }: Moment): ProgramNews {

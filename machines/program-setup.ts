@@ -32,7 +32,7 @@ export const programSetup = setup({
   actors: { process: processMachine, watchdog: watchdogMachine },
   actions: {
     /** Says what happened, for the log. */
-    tell: (_scene, _news: ProgramNews) => {},
+    tell: (_scene, _news: ProgramNews | null) => {},
 
     take: assign(({ event }) =>
       event.type === 'start'
@@ -72,6 +72,7 @@ export const programSetup = setup({
       health: 'unhealthy' as const,
       failure: event.type === 'watchdog.unhealthy' ? event.failure : notReady(context),
     })),
+    noteRecovered: assign({ isGivenUp: false }),
     noteHealthy: assign({ health: 'healthy', failure: null }),
     noteMissed: assign(({ event }) => (event.type === 'watchdog.missed' ? { failure: event.failure } : {})),
 
@@ -115,7 +116,7 @@ export const programSetup = setup({
       enqueue.sendParent(({ context }): ProgramReport => ({ type: 'program.refused', failure: notAccepted(context) }));
     }),
     giveUp: enqueueActions(({ enqueue }) => {
-      enqueue.assign(({ context }) => ({ failure: crashLimit(context) }));
+      enqueue.assign(({ context }) => ({ failure: crashLimit(context), isGivenUp: true }));
       enqueue.sendParent(({ context }): ProgramReport => ({ type: 'program.gaveUp', failure: crashLimit(context) }));
     }),
     announceStuck: sendParent(({ event }): ProgramReport | { type: 'ignored' } =>

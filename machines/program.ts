@@ -1,5 +1,14 @@
 import { programSetup } from './program-setup.ts';
-import { endingNews, givenUpNews, missedNews, sickNews, stuckNews, takenOverNews, upNews } from './program-context.ts';
+import {
+  endingNews,
+  givenUpNews,
+  missedNews,
+  recoveredNews,
+  sickNews,
+  stuckNews,
+  takenOverNews,
+  upNews,
+} from './program-context.ts';
 
 /** What ends an instance: none of these is lost on one that is about to end by itself. */
 const toBeEnded = {
@@ -32,6 +41,7 @@ export const programMachine = programSetup.createMachine({
     exits: 0,
     restarts: 0,
     verdict: 'none',
+    isGivenUp: false,
   }),
   initial: 'down',
   on: {
@@ -119,7 +129,13 @@ export const programMachine = programSetup.createMachine({
               },
             },
             up: {
-              entry: ['accept', 'forgetFailure', { type: 'announce', params: { state: 'up' } }],
+              entry: [
+                'accept',
+                'forgetFailure',
+                { type: 'tell', params: recoveredNews },
+                'noteRecovered',
+                { type: 'announce', params: { state: 'up' } },
+              ],
               on: {
                 'watchdog.healthy': { actions: ['noteHealthy', { type: 'announce', params: { state: 'up' } }] },
                 'watchdog.missed': { actions: ['noteMissed', { type: 'tell', params: missedNews }] },

@@ -47,6 +47,8 @@ export async function appConfig(checked: Checked, origin: Origin): Promise<AppCo
     deployment: { strategy: 'in place', rollback: values.deployment.rollback, proving: values.deployment.proving },
     watchdog: checked.hasSection('watchdog') ? watchdog(values.watchdog) : null,
     logs: { size: values.logs.size, keep: values.logs.keep },
+    webhook: { secretFile: file(values.webhook['secret file']) },
+    notify: { commands: values.notify.command, url: values.notify.url },
   };
 }
 

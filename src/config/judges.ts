@@ -101,7 +101,8 @@ export function isHttp(text: string): boolean {
   return /^https?:\/\//i.test(text);
 }
 
-function judgeHttp(text: string): Wrong | null {
+/** An http:// or https:// URL. */
+export function judgeHttp(text: string): Wrong | null {
   const url = isHttp(text) && !/\s/.test(text) ? URL.parse(text) : null;
   return url === null ? { message: 'is not an http or https URL', hint: 'write it like https://host/path' } : null;
 }

@@ -228,16 +228,20 @@ export const keys = {
     keep: key(integer(0, 10_000, '5'), 5, 'rotated files kept'),
   },
   webhook: {
-    'secret file': maybe(path, 'no webhook', 'lets `POST /hooks/NAME` wake the check of this app', {
-      guards: true,
-      later: true,
-    }),
+    'secret file': maybe(path, 'no webhook', 'lets `POST /hooks/NAME` wake the check of this app', { guards: true }),
   },
   notify: {
-    command: maybe(commands, 'none', 'told of deployments, rejections, programs given up and recovered', {
-      later: true,
-    }),
-    url: maybe(text, 'none', 'told of the same by POST', { later: true }),
+    command: key(
+      commands,
+      [],
+      'command or list; run on each deployment and rejection, and when a program is given up or has recovered, with `HUDDLE_TEXT`, `HUDDLE_EVENT` and `HUDDLE_NOTICE` (JSON)',
+      { without: 'none' },
+    ),
+    url: maybe(
+      judged(judge.judgeHttp),
+      'none',
+      'URL that gets the same by POST, as JSON with a `text`, as Slack wants it',
+    ),
   },
 };
 

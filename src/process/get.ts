@@ -2,12 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import { Failure, type FailureCode } from '../../machines/failure.ts';
 import { errorCode } from '../ledger/paths.ts';
 
-/** One GET over http or https, on a connection of its own that is closed after it. */
+/** One request over http or https, on a connection of its own that is closed after it. */
 export interface Question {
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   /** How many redirects are followed; 0: the redirect itself is the answer. */
   readonly redirects: number;
+  /** Without one it is a GET, with one a POST. */
+  readonly body?: string;
   /** Seconds, for the whole of it. */
   readonly timeout: number;
   readonly signal: AbortSignal;
@@ -45,11 +47,17 @@ export async function get(question: Question): Promise<Answer> {
   }
 }
 
+/** Sends JSON; a redirect is the answer. Throws as `get`. */
+export async function post(question: Omit<Question, 'redirects'>, body: unknown): Promise<Answer> {
+  const headers = { 'content-type': 'application/json', ...question.headers };
+  return await get({ ...question, headers, redirects: 0, body: JSON.stringify(body) });
+}
+
 async function follow(question: Question, signal: AbortSignal): Promise<Answer> {
-  const { url: first, headers = {}, redirects } = question;
+  const { url: first, headers = {}, redirects, body } = question;
   let url = first;
   for (let left = redirects; ; left--) {
-    const response = await send(url, url.origin === first.origin ? headers : {}, signal);
+    const response = await send(url, url.origin === first.origin ? headers : {}, signal, body);
     const next = redirectOf(response, url);
     if (redirects === 0 || next === null) return { status: response.statusCode ?? 0, body: await bodyOf(response) };
     response.destroy();
@@ -58,12 +66,18 @@ async function follow(question: Question, signal: AbortSignal): Promise<Answer> 
   }
 }
 
-function send(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
+function send(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+  body: string | undefined,
+): Promise<IncomingMessage> {
   const isSecure = url.protocol === 'https:';
   const request = isSecure ? process.getBuiltinModule('node:https').request : requestHttp;
   return new Promise((resolve, reject) => {
     const sent = { accept: '*/*', 'user-agent': 'huddle', ...headers };
-    request(url, { agent: false, headers: sent, signal }, resolve).on('error', reject).end();
+    const method = body === undefined ? 'GET' : 'POST';
+    request(url, { method, agent: false, headers: sent, signal }, resolve).on('error', reject).end(body);
   });
 }
 

@@ -189,6 +189,8 @@ const everyKey = {
     failures: 1,
   },
   logs: { size: 0.5, keep: 0 },
+  webhook: { 'secret file': 'shop.secret' },
+  notify: { command: 'echo hello, world', url: 'https://chat.example.org/hooks/1' },
 };
 
 const everyValue: AppConfig = {
@@ -233,6 +235,8 @@ const everyValue: AppConfig = {
     probe: { kind: 'tcp', host: 'example.org', port: 65535, request: 'ping', response: 'pong, again' },
   },
   logs: { size: 0.5, keep: 0 },
+  webhook: { secretFile: '/no/such/dir/shop.secret' },
+  notify: { commands: ['echo hello, world'], url: 'https://chat.example.org/hooks/1' },
 };
 
 /** The same config as INI: lists joined with commas. */
@@ -278,8 +282,6 @@ suite('Every key', () => {
       scripts: { switch: 'true' },
       application: { listen: '8080', proxy: '8080', 'drain timeout': 5 },
       deployment: { keep: 3, shared: ['uploads'] },
-      webhook: { 'secret file': 'secret' },
-      notify: { command: 'mail', url: 'https://example.org' },
     };
     const problems = await problemsWith(later);
     const names = Object.entries(later).flatMap(([section, keys]) =>

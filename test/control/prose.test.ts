@@ -119,6 +119,9 @@ const said: Readonly<Record<News['type'], readonly Said[]>> = {
     ],
   ],
   'program up': [[{ type: 'program up', pid: 4711, revision }, 'info', 'program up at 9c8d7e6, pid 4711']],
+  'program recovered': [
+    [{ type: 'program recovered', pid: 4711, revision }, 'info', 'program has recovered: up at 9c8d7e6, pid 4711'],
+  ],
   'program exited': [
     [
       { type: 'program exited', exit: { code: 2, signal: null }, ran: 3.2, retryIn: 0 },

@@ -7,6 +7,7 @@ import type { AppConfig, Application, Watchdog } from '../../machines/config.ts'
 export function appConfig(
   change: {
     application?: Partial<Application>;
+    notify?: Partial<AppConfig['notify']>;
     deployment?: Partial<AppConfig['deployment']>;
     repository?: Partial<AppConfig['repository']>;
     scripts?: Partial<AppConfig['scripts']>;
@@ -54,5 +55,7 @@ export function appConfig(
     deployment: { strategy: 'in place', rollback: true, proving: 600, ...change.deployment },
     watchdog: change.watchdog ?? null,
     logs: { size: 10, keep: 5 },
+    webhook: { secretFile: null },
+    notify: { commands: [], url: null, ...change.notify },
   };
 }

@@ -75,7 +75,7 @@ async function begin(config: AppConfig = appConfig()) {
   });
   const machine = programMachine.provide({
     actors: { process, watchdog: watch },
-    actions: { tell: (_, told) => void news.push(told) },
+    actions: { tell: (_, told) => void (told && news.push(told)) },
   });
   const family = await raise(machine, { name: 'shop', config }, clock);
   const status = () => family.heard.findLast(({ type }) => type === 'program.changed')?.['status'] as ProgramStatus;
@@ -268,6 +268,22 @@ suite('a program that exits', () => {
     await stage.exits();
     assert.equal(stage.state(), 'given up');
     assert.ok(stage.said().includes('program.gaveUp'));
+  });
+
+  test('that was given up tells once that it has recovered, when it is up again', async () => {
+    const stage = await up(appConfig({ application: { crashLimit: 2, retry: 100 } }));
+    const recoveries = () => stage.told.filter(({ type }) => type === 'program recovered').length;
+    await stage.exits();
+    await stage.exits();
+    assert.equal(stage.state(), 'given up');
+    await stage.pass(101);
+    assert.equal(recoveries(), 0);
+    await stage.pass(3);
+    assert.deepEqual([stage.state(), recoveries()], ['up', 1]);
+    await stage.pass(61);
+    await stage.exits();
+    await stage.pass(10);
+    assert.deepEqual([stage.state(), recoveries()], ['up', 1]);
   });
 
   test('given up is left alone for ever where retry is 0', async () => {

@@ -121,7 +121,7 @@ export function played(world: World, clock: SimulatedClock) {
   const watchdog = watchdogMachine.provide({ actors: { probe: fromPromise(() => answer(world.probe())) } });
   const program = programMachine.provide({
     actors: { process, watchdog },
-    actions: { tell: (_, news) => void world.news.push(news) },
+    actions: { tell: (_, news) => void (news && world.news.push(news)) },
   });
   return appMachine.provide({
     actors: {
