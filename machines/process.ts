@@ -1,6 +1,6 @@
 import { assign, fromCallback, fromPromise, sendParent, setup } from 'xstate';
 import type { AppConfig } from './config.ts';
-import { Failure } from './failure.ts';
+import { asFailure, Failure } from './failure.ts';
 import type { Exit, ProcessInput, ProcessOutput, ProcessReport, TreeInput } from './slots.ts';
 
 /**
@@ -19,6 +19,8 @@ export interface ProcessContext extends ProcessInput {
   exitedAt: number;
   exit: Exit | null;
   failure: Failure | null;
+  /** Why it could not even be tried to kill it. */
+  obstacle: Failure | null;
 }
 
 export type ProcessEvent = ProcessReport | { type: 'stop'; config?: AppConfig } | { type: 'kill' };
@@ -57,6 +59,8 @@ export const processMachine = setup({
     noteConfig: assign(({ event }) => (event.type === 'stop' && event.config ? { config: event.config } : {})),
     noteExit: assign(({ event }) => (event.type === 'process.exited' ? { exit: event.exit, exitedAt: event.at } : {})),
     noteFailure: assign(({ event }) => (event.type === 'process.failed' ? { failure: event.failure } : {})),
+    forgetObstacle: assign({ obstacle: null }),
+    noteObstacle: assign((_scene, obstacle: Failure) => ({ obstacle })),
     announce: sendParent(({ context }): ProcessNotice => ({
       type: 'process.up',
       pid: context.pid ?? 0,
@@ -66,17 +70,13 @@ export const processMachine = setup({
     announceEnd: sendParent((): ProcessNotice => ({ type: 'process.ended' })),
     announceStuck: sendParent(({ context }): ProcessNotice => ({
       type: 'process.stuck',
-      failure: new Failure('timeout', {
-        doing: 'killing',
-        subject: `process ${context.pid} and what it started`,
-        reason: 'some of it is still there after 30 s',
-        hint: 'It may hang in the kernel (state D in ps): look at its disk or mount.',
-      }),
+      failure: stuckFailure(context),
     })),
   },
   delays: {
     stopTimeout: ({ context }) => context.config.application.stopTimeout * 1000,
     stuckTimeout: 30_000,
+    sweepAgain: 5_000,
   },
 }).createMachine({
   id: 'process',
@@ -88,6 +88,7 @@ export const processMachine = setup({
     exitedAt: 0,
     exit: null,
     failure: null,
+    obstacle: null,
   }),
   invoke: { src: 'run', input: ({ context }) => context },
   on: { 'process.exited': { actions: 'noteExit' } },
@@ -130,7 +131,13 @@ export const processMachine = setup({
     },
     sweeping: {
       tags: 'ending',
-      invoke: { src: 'endByForce', input: ({ context }) => context, onDone: 'gone', onError: 'stuck' },
+      entry: 'forgetObstacle',
+      invoke: {
+        src: 'endByForce',
+        input: ({ context }) => context,
+        onDone: 'gone',
+        onError: { target: 'stuck', actions: { type: 'noteObstacle', params: ({ event }) => asFailure(event.error) } },
+      },
       initial: 'killing',
       states: {
         killing: { after: { stuckTimeout: 'stuck' } },
@@ -138,8 +145,8 @@ export const processMachine = setup({
         stuck: { entry: 'announceStuck', after: { stuckTimeout: { target: 'stuck', reenter: true } } },
       },
     },
-    /** The killing itself failed: looked at again every 30 s, and no new start meanwhile. */
-    stuck: { tags: 'ending', entry: 'announceStuck', after: { stuckTimeout: 'sweeping' } },
+    /** The killing itself failed (no descriptors to look with): tried again soon, and no new start meanwhile. */
+    stuck: { tags: 'ending', entry: 'announceStuck', after: { sweepAgain: 'sweeping' } },
     gone: { type: 'final' },
   },
   output: ({ context }) => ({
@@ -148,3 +155,15 @@ export const processMachine = setup({
     ran: context.pid === null ? 0 : Math.max(0, context.exitedAt - context.spawnedAt),
   }),
 });
+
+function stuckFailure({ pid, obstacle }: ProcessContext): Failure {
+  const parts = { doing: 'killing', subject: `process ${pid} and what it started` };
+  if (obstacle !== null) {
+    return new Failure(obstacle.code, { ...parts, reason: obstacle.reason, hint: obstacle.hint, cause: obstacle });
+  }
+  return new Failure('timeout', {
+    ...parts,
+    reason: 'some of it is still there after 30 s',
+    hint: 'It may hang in the kernel (state D in ps): look at its disk or mount.',
+  });
+}

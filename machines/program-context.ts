@@ -29,6 +29,8 @@ export interface ProgramContext {
   last: ProcessOutput | null;
   /** In a row: since it was last up for a whole crash window. */
   exits: number;
+  /** Starts in a row that the machine has kept from happening. */
+  hindrances: number;
   restarts: number;
   verdict: ProgramStatus['verdict'];
   /** It was given up, and has not been up since. */
@@ -60,6 +62,16 @@ export function isLeftDown({ ending, config }: ProgramContext): boolean {
 
 export function isAtLimit({ exits, config }: ProgramContext): boolean {
   return exits >= config.application.crashLimit;
+}
+
+/**
+ * It was not started for a reason that is neither the program's nor the revision's: no processes or descriptors are left,
+ * or its working copy is away. Nothing is held against them, and it is tried until it goes.
+ */
+export function isHindered({ last, config }: ProgramContext): boolean {
+  if (!last?.failure) return false;
+  const { code, subject } = last.failure;
+  return code === 'limit-reached' || (code === 'directory-missing' && subject === config.repository.localPath);
 }
 
 /** What made the last instance end, as the reason why there is none. */
@@ -126,12 +138,14 @@ export function endingNews({ context }: Moment): ProgramNews {
 
 /** Seconds until it starts again by itself; null: it does not. */
 function nextStart(context: ProgramContext): number | null {
-  if (isJobDone(context) || isLeftDown(context) || isAtLimit(context)) return null;
+  if (!isHindered(context) && (isJobDone(context) || isLeftDown(context) || isAtLimit(context))) return null;
   return restartDelay(context) / 1000;
 }
 
 /** Milliseconds until it starts again by itself; a revision that is refused waits, so that its app may stop it first. */
-export function restartDelay({ exits, verdict }: ProgramContext): number {
+export function restartDelay(context: ProgramContext): number {
+  const { exits, verdict, hindrances } = context;
+  if (isHindered(context)) return crashDelay(hindrances + 1);
   return crashDelay(verdict === 'refused' ? Math.max(2, exits) : exits);
 }
 

@@ -6,6 +6,7 @@ import {
   crashLimit,
   endingFailure,
   isAtLimit,
+  isHindered,
   isJobDone,
   isLeftDown,
   notAccepted,
@@ -52,7 +53,7 @@ export const programSetup = setup({
       last: null,
     }),
     noteProcess: assign(({ event }) =>
-      event.type === 'process.up' ? { pid: event.pid, since: event.at, adopted: event.adopted } : {},
+      event.type === 'process.up' ? { pid: event.pid, since: event.at, adopted: event.adopted, hindrances: 0 } : {},
     ),
     noteEnd: assign(({ event }) => ({
       last: (event as unknown as { output: ProcessOutput }).output,
@@ -63,6 +64,10 @@ export const programSetup = setup({
     })),
     countRestart: assign(({ context }) => ({ restarts: context.restarts + 1 })),
     countExit: assign(({ context }) => ({ exits: context.exits + 1, failure: endingFailure(context) })),
+    countHindrance: assign(({ context }) => ({
+      hindrances: context.hindrances + 1,
+      failure: endingFailure(context),
+    })),
     forgetExits: assign({ exits: 0 }),
     forgetFailure: assign({ failure: null }),
     endToStop: assign({ ending: 'stop' }),
@@ -137,6 +142,7 @@ export const programSetup = setup({
     isHealthy: ({ context }) => context.config.watchdog === null || context.health === 'healthy',
     wasStopped: ({ context }) => context.ending === 'stop',
     wasRestarted: ({ context }) => context.ending === 'restart',
+    isHindered: ({ context }) => isHindered(context),
     isJobDone: ({ context }) => isJobDone(context),
     isLeftDown: ({ context }) => isLeftDown(context),
     isNotAccepted: ({ context }) =>

@@ -12,6 +12,7 @@ import * as app from './effects/app.ts';
 import type { Effect } from './effects/app.ts';
 import type { Desk, Office } from './effects/desk.ts';
 import * as program from './effects/program.ts';
+import { orRefused } from './ledger/paths.ts';
 
 /** What the machines need of the world, besides the adapters. */
 export interface Wiring {
@@ -34,7 +35,7 @@ export function wire({ office, desk, tell, record, probed, watch }: Wiring) {
   const slot = <Input extends Slot, Output>(effect: Effect<Input, Output>) =>
     fromPromise<Output, Input>(({ input, signal }) => {
       const at = desk(input.name);
-      return at.alone(signal, () => effect(input, at, office, signal));
+      return at.alone(signal, () => told(effect(input, at, office, signal), 'working on', input.name));
     });
 
   const processActor = processMachine.provide({
@@ -43,8 +44,12 @@ export function wire({ office, desk, tell, record, probed, watch }: Wiring) {
         const running = program.run(input, desk(input.name), trees, sendBack);
         return running.leave;
       }),
-      endGently: fromPromise(({ input, signal }) => program.askToEnd(input, desk(input.name), trees, signal)),
-      endByForce: fromPromise(({ input, signal }) => program.kill(input, trees, signal)),
+      endGently: fromPromise(({ input, signal }) =>
+        told(program.askToEnd(input, desk(input.name), trees, signal), 'ending the program of', input.name),
+      ),
+      endByForce: fromPromise(({ input, signal }) =>
+        told(program.kill(input, trees, signal), 'ending the program of', input.name),
+      ),
     } satisfies Required<Parameters<typeof processMachine.provide>[0]['actors']>,
   });
 
@@ -103,5 +108,12 @@ export function wire({ office, desk, tell, record, probed, watch }: Wiring) {
       app: appActor,
       configs: fromCallback(({ sendBack }) => watch(sendBack)),
     } satisfies Required<Parameters<typeof huddleMachine.provide>[0]['actors']>,
+  });
+}
+
+/** What the system refuses (no descriptors, no memory) is no fault of Huddle's, and is told as what it is. */
+function told<T>(work: Promise<T>, doing: string, subject: string): Promise<T> {
+  return work.catch((thrown: unknown) => {
+    throw orRefused(thrown, doing, subject);
   });
 }

@@ -199,7 +199,11 @@ function unreachable(error: unknown, folder: string): Failure {
     const hint = 'It may be busy or stopped (SIGSTOP): try again, or look at its log.';
     return new Failure('timeout', { ...parts, reason: 'it does not answer', hint });
   }
-  if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ECONNRESET') {
+  if (code === 'ECONNRESET' || code === 'EPIPE') {
+    const hint = 'It has just ended, or has no file descriptors left: see its log.';
+    return new Failure('not-running', { ...parts, reason: 'it broke the connection off', hint });
+  }
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
     const hint = `Start one with: huddle -c ${shellWord(folder)}`;
     return new Failure('not-running', { ...parts, reason: 'no Huddle is running there', hint });
   }

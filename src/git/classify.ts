@@ -1,4 +1,5 @@
 import { Failure, type FailureCode } from '../../machines/failure.ts';
+import { isLimit, refusedBy } from '../ledger/paths.ts';
 import { printable } from './names.ts';
 
 /** A repository whose own files are damaged: what can be repaired from the remote. */
@@ -25,6 +26,12 @@ const tryAgain = 'Check repository.remote path and the network; Huddle tries aga
 
 // First match wins: what is specific stands before what git says in many cases. All in git's and ssh's own English.
 const rules: readonly Rule[] = [
+  {
+    words:
+      /Resource temporarily unavailable|Cannot allocate memory|Out of memory|Too many open files|(?:cannot|unable to) fork/i,
+    code: 'limit-reached',
+    hint: 'Raise the limits of Huddle (LimitNOFILE= and TasksMax= of its unit), or free memory; Huddle tries again.',
+  },
   {
     words: /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT|out of disk ?space/i,
     code: 'disk-full',
@@ -81,6 +88,8 @@ const damage =
 /** The failure that git's words mean. */
 export function classify(refusal: Refusal): Failure {
   const { doing, subject, stderr, exitCode, executable } = refusal;
+  const spawnError = /\bspawn \S+ (E[A-Z]+)/.exec(stderr)?.[1] ?? '';
+  if (exitCode < 0 && isLimit(spawnError)) return refusedBy(spawnError, doing, subject);
   const parts = { doing, subject, reason: reasonIn(stderr) || `${executable} ended with ${exitCode}` };
   if (exitCode < 0 || exitCode === 127)
     return new Failure('git-missing', {

@@ -1,9 +1,12 @@
+import type { ChildProcess } from 'node:child_process';
+import { subscribe } from 'node:diagnostics_channel';
 import type { SimpleGitFactory, SimpleGitOptions } from 'simple-git';
 import { Failure } from '../../machines/failure.ts';
 import { here } from '../platform/here.ts';
 import { faultPoint } from '../fault.ts';
 import { classify } from './classify.ts';
 import { readCredentials, redactor } from './credentials.ts';
+import { refusedBy } from '../ledger/paths.ts';
 import { environment, gitVariables, hardening } from './environment.ts';
 import { clearStaleLocks } from './locks.ts';
 import { untilEnded } from './ending.ts';
@@ -113,9 +116,20 @@ async function start(
     // simple-git keeps a command that prints nothing waiting for 50 ms more; an empty chunk is output enough.
     setImmediate(() => stdout.emit('data', Buffer.alloc(0)));
   });
-  await git.raw(rest);
+  try {
+    await git.raw(rest);
+  } catch (thrown) {
+    // A child without descriptors has no output, which simple-git takes for granted, and says so in these words.
+    const isBare = thrown instanceof Error && /^TypeError: .* of undefined/.test(thrown.message);
+    throw isBare ? refusedBy('EMFILE', repository.doing, binary) : thrown;
+  }
   return promise;
 }
+
+// Of such a child simple-git hears nothing either, and what nobody hears ends a process.
+subscribe('child_process', (message) => {
+  (message as { readonly process: ChildProcess }).process.on('error', () => undefined);
+});
 
 const fixedOptions: Partial<SimpleGitOptions> = {
   // Never a folder that git could take for something: where it works, its environment says.

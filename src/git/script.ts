@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { Failure } from '../../machines/failure.ts';
 import { here } from '../platform/here.ts';
 import { faultPoint } from '../fault.ts';
+import { refused } from '../ledger/paths.ts';
 import { classify } from './classify.ts';
 import { untilEnded } from './ending.ts';
 import { commandEnvironment } from './environment.ts';
@@ -22,17 +23,18 @@ export async function runScript(
   signal.throwIfAborted();
   const [command = 'sh', ...argv] = [...place.runAs, here.posixShell, '-euc', script, 'huddle', ...args];
   faultPoint('shell.spawn.before');
-  const child = spawn(command, argv, { cwd: '/', env: commandEnvironment(place), stdio: 'pipe' });
+  const options = { cwd: '/', env: commandEnvironment(place), stdio: 'pipe' } as const;
+  // Where there are no descriptors, a child has no streams either.
+  const child: ChildProcess = spawn(command, argv, options);
   faultPoint('shell.spawn.after');
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
   // A script that does not read its input to the end is not at fault.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(input);
+  child.stdin?.on('error', () => undefined).end(input);
   const ended = new Promise<number>((resolve, reject) => {
-    child.once('error', reject);
+    child.once('error', (error) => reject(refused(error, doing, command)));
     child.once('close', (code) => resolve(code ?? 1));
   });
   const exitCode = await untilEnded(ended, { place, signal, seconds: null, timedOut: () => stuck(doing) });

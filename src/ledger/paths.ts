@@ -147,6 +147,21 @@ export function refused(thrown: unknown, doing: string, subject: string): Failur
   });
 }
 
+/** The same by the name of the system's error alone. */
+export function refusedBy(code: string, doing: string, subject: string): Failure {
+  return refused(Object.assign(new Error(code), { code }), doing, subject);
+}
+
+/** What is thrown on: a refusal of the operating system as a failure, anything else as it is. */
+export function orRefused(thrown: unknown, doing: string, subject: string): unknown {
+  return errorCode(thrown) in failureCodes ? refused(thrown, doing, subject) : thrown;
+}
+
+/** Whether the name of a system's error says that there are no more descriptors, processes, memory. */
+export function isLimit(code: string): boolean {
+  return failureCodes[code] === 'limit-reached';
+}
+
 const failureCodes: Readonly<Record<string, FailureCode>> = {
   EACCES: 'permission-denied',
   EAGAIN: 'limit-reached',

@@ -4,7 +4,7 @@ import { parseEnv } from 'node:util';
 import { Failure } from '../../machines/failure.ts';
 import type { AppConfig } from '../../machines/config.ts';
 import type { Revision } from '../../machines/facts.ts';
-import { refusal } from '../ledger/paths.ts';
+import { errorCode, isLimit, refusal, refused } from '../ledger/paths.ts';
 import { here } from '../platform/here.ts';
 import type { RunAs } from './user.ts';
 
@@ -71,6 +71,7 @@ function readEnvironmentFile(path: string): Record<string, string> {
   try {
     return parseEnv(readFileSync(path, 'utf8')) as Record<string, string>;
   } catch (thrown) {
+    if (isLimit(errorCode(thrown))) throw refused(thrown, 'reading the environment file', path);
     throw new Failure('config-invalid', {
       doing: 'reading the environment file',
       subject: path,

@@ -90,13 +90,12 @@ export function stopCommandOf(
 function directoryOf(localPath: string, directory: string): string {
   const parts = { doing: 'entering', subject: join(localPath, directory) };
   const hint = 'Correct application.directory, or put the folder into the repository.';
-  let top: string;
-  let real: string;
-  try {
-    [top, real] = [realpathSync.native(localPath), realpathSync.native(parts.subject)];
-  } catch (thrown) {
-    throw new Failure('directory-missing', { ...parts, reason: refusal(thrown), hint, cause: thrown });
-  }
+  const top = realOf(localPath, {
+    doing: parts.doing,
+    subject: localPath,
+    hint: 'It is cloned again at the next check.',
+  });
+  const real = realOf(parts.subject, { ...parts, hint });
   const isInside = real === top || real.startsWith(top.endsWith(sep) ? top : top + sep);
   if (!isInside) {
     throw new Failure('directory-missing', { ...parts, reason: 'it leads out of the working copy', hint });
@@ -105,6 +104,14 @@ function directoryOf(localPath: string, directory: string): string {
     throw new Failure('directory-missing', { ...parts, reason: 'it is not a folder', hint });
   }
   return real;
+}
+
+function realOf(path: string, parts: { doing: string; subject: string; hint: string }): string {
+  try {
+    return realpathSync.native(path);
+  } catch (thrown) {
+    throw new Failure('directory-missing', { ...parts, reason: refusal(thrown), cause: thrown });
+  }
 }
 
 function spawnInto(input: ProgramInput): { child: ChildProcess; warning: Failure | null } {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { Failure } from '../../machines/failure.ts';
 import { here } from '../platform/here.ts';
+import { errorCode, isLimit, refused } from '../ledger/paths.ts';
 import { findExecutable } from './executable.ts';
 
 /** How to run something as a user. */
@@ -29,9 +30,9 @@ const cachedFor = 60_000;
 export function runAs(user: string | null): RunAs {
   if (user === null) return asHuddle;
   const cached = cache.get(user);
-  if (cached !== undefined && cached.until > Date.now()) return cached.runAs;
+  if (cached !== undefined && cached.until > performance.now()) return cached.runAs;
   const found = look(user);
-  cache.set(user, { until: Date.now() + cachedFor, runAs: found });
+  cache.set(user, { until: performance.now() + cachedFor, runAs: found });
   return found;
 }
 
@@ -105,6 +106,7 @@ function passwd(user: string): string | null {
   } catch (thrown) {
     const { status } = thrown as { readonly status?: number | null };
     if (status === 2) return null; // getent(1): the key was not found
+    if (isLimit(errorCode(thrown))) throw refused(thrown, 'looking for the user', user);
     throw new Failure('user-unknown', {
       doing: 'looking for the user',
       subject: user,

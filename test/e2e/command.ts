@@ -203,7 +203,7 @@ export class Huddle {
     for (;;) {
       const changed = this.#changed.promise;
       const found = await look().catch((error: NodeJS.ErrnoException) => {
-        if (!['ENOENT', 'ECONNREFUSED', 'ECONNRESET'].includes(error.code ?? '')) throw error;
+        if (!['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(error.code ?? '')) throw error;
       });
       if (found !== undefined) return found;
       if (this.#over) throw new Error(`Huddle ended before ${what}\n${this.log}`);

@@ -19,6 +19,8 @@ const watched = (application: Partial<Application> = {}) => appConfig({ applicat
 /** What the world does to the program. */
 interface Fortune {
   spawns: boolean;
+  /** Why not, where it does not. */
+  obstacle: Failure;
   heeds: boolean;
   dies: boolean;
   sweeps: boolean;
@@ -28,7 +30,15 @@ interface Fortune {
 
 /** A program on its stage; its processes are played. */
 async function begin(config: AppConfig = appConfig()) {
-  const fortune: Fortune = { spawns: true, heeds: true, dies: true, sweeps: true, isWell: true, adopts: false };
+  const fortune: Fortune = {
+    spawns: true,
+    obstacle: failure,
+    heeds: true,
+    dies: true,
+    sweeps: true,
+    isWell: true,
+    adopts: false,
+  };
   const clock = new SimulatedClock();
   /** `spawn a`, `ask`, `kill`, `probe`, each with the second in which it was done. */
   const deeds: { what: string; at: number }[] = [];
@@ -47,7 +57,7 @@ async function begin(config: AppConfig = appConfig()) {
     actors: {
       run: fromCallback(({ input, sendBack }) => {
         report = (told) => sendBack(told);
-        if (!fortune.spawns) return report({ type: 'process.failed', failure, at: clock.now() });
+        if (!fortune.spawns) return report({ type: 'process.failed', failure: fortune.obstacle, at: clock.now() });
         assert.ok(!isAlive, 'one process at a time');
         isAlive = true;
         did(`spawn ${input.revision}`);
@@ -108,6 +118,58 @@ async function up(config: AppConfig = appConfig()) {
   stage.said();
   return stage;
 }
+
+suite('a program that the machine keeps from starting', () => {
+  const noProcesses = new Failure('limit-reached', { doing: 'starting', subject: 'shop', reason: 'no more processes' });
+  const noCopy = new Failure('directory-missing', { doing: 'entering', subject: '/srv/shop', reason: 'it has gone' });
+  const config = appConfig({
+    application: { crashLimit: 2, restart: 'never' },
+    repository: { localPath: '/srv/shop' },
+  });
+
+  for (const obstacle of [noProcesses, noCopy]) {
+    test(`is neither refused nor given up (${obstacle.code}), is tried with growing delays, and starts when it can`, async () => {
+      const stage = await begin(config);
+      Object.assign(stage.fortune, { spawns: false, obstacle });
+      await stage.start();
+      assert.equal(stage.state(), 'backing off');
+      assert.equal(stage.status().failure?.code, obstacle.code);
+      await stage.pass(3600);
+      assert.equal(stage.state(), 'backing off');
+      assert.deepEqual(stage.said(), []);
+      const retries = stage.told.flatMap((news) => (news.type === 'program not started' ? [news.retryIn] : []));
+      assert.deepEqual(retries.slice(0, 7), [1, 2, 4, 8, 16, 30, 30]);
+      stage.fortune.spawns = true;
+      await stage.pass(33);
+      assert.equal(stage.state(), 'up');
+      assert.deepEqual(stage.said(), ['program.live', 'program.accepted']);
+      assert.equal(stage.status().failure, null);
+    });
+  }
+
+  test('has its exits counted as ever when it is a folder inside the working copy that is missing', async () => {
+    const stage = await begin(config);
+    const inside = new Failure('directory-missing', {
+      doing: 'entering',
+      subject: '/srv/shop/web',
+      reason: 'it is not there',
+    });
+    Object.assign(stage.fortune, { spawns: false, obstacle: inside });
+    await stage.start();
+    assert.equal(stage.state(), 'down');
+    assert.ok(stage.said().includes('program.refused'));
+  });
+
+  test('can be stopped meanwhile', async () => {
+    const stage = await begin(config);
+    Object.assign(stage.fortune, { spawns: false, obstacle: noProcesses });
+    await stage.start();
+    await stage.send({ type: 'stop' });
+    assert.equal(stage.state(), 'down');
+    await stage.pass(60);
+    assert.equal(stage.state(), 'down');
+  });
+});
 
 suite('a program that starts', () => {
   test('is down until it is started, then starting, and up when it has settled', async () => {
