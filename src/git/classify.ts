@@ -11,8 +11,8 @@ export interface Refusal {
   readonly subject: string;
   /** Free of secrets. */
   readonly stderr: string;
-  /** Negative: it could not be spawned. */
-  readonly exitCode: number;
+  /** Negative: it could not be spawned; null: it was killed. */
+  readonly exitCode: number | null;
   readonly executable: string;
 }
 
@@ -28,7 +28,7 @@ const tryAgain = 'Check repository.remote path and the network; Huddle tries aga
 const rules: readonly Rule[] = [
   {
     words:
-      /Resource temporarily unavailable|Cannot allocate memory|Out of memory|Too many open files|(?:cannot|unable to) fork/i,
+      /Resource temporarily unavailable|Cannot allocate memory|Out of memory|Too many open files|died of signal 9|(?:cannot|unable to) fork/i,
     code: 'limit-reached',
     hint: 'Raise the limits of Huddle (LimitNOFILE= and TasksMax= of its unit), or free memory; Huddle tries again.',
   },
@@ -88,6 +88,7 @@ const damage =
 /** The failure that git's words mean. */
 export function classify(refusal: Refusal): Failure {
   const { doing, subject, stderr, exitCode, executable } = refusal;
+  if (exitCode === null) return killed(refusal);
   const spawnError = /\bspawn \S+ (E[A-Z]+)/.exec(stderr)?.[1] ?? '';
   if (exitCode < 0 && isLimit(spawnError)) return refusedBy(spawnError, doing, subject);
   const parts = { doing, subject, reason: reasonIn(stderr) || `${executable} ended with ${exitCode}` };
@@ -115,6 +116,16 @@ export function classify(refusal: Refusal): Failure {
   if (exitCode === 129 || /unknown option|is not a git command/.test(stderr))
     return new Failure('not-supported', { ...parts, hint: 'Huddle needs git 2.30 or newer.' });
   return new Failure('internal', parts);
+}
+
+/** By somebody else: what Huddle ends itself is told as what it was ended for. */
+function killed({ doing, subject, executable }: Refusal): Failure {
+  return new Failure('limit-reached', {
+    doing,
+    subject,
+    reason: `${executable} was killed`,
+    hint: 'Most often that is the kernel’s doing when there is no memory left: see dmesg. Huddle tries again.',
+  });
 }
 
 /** The line that tells most: the first `fatal:` or `error:`, without that word. */

@@ -11,6 +11,7 @@ import { environment, gitVariables, hardening } from './environment.ts';
 import { clearStaleLocks } from './locks.ts';
 import { untilEnded } from './ending.ts';
 import { parseRemote } from './remote-url.ts';
+import { mustBeFit } from './version.ts';
 import type { GitRepository } from './repository.ts';
 
 export interface GitOptions {
@@ -24,6 +25,8 @@ export interface GitOptions {
   readonly raw?: boolean;
   /** In no repository at all. */
   readonly nowhere?: boolean;
+  /** It ends at once, if it does at all: `repository.timeout` holds. */
+  readonly brief?: boolean;
   /** What the remote tells goes to stderr, line by line. */
   readonly tracePackets?: boolean;
   /** Exit codes that are answers; 0 is always one. */
@@ -56,36 +59,52 @@ export async function runGit(
   signal.throwIfAborted();
   if (options.input?.length === 0) throw new Error('git would wait for its input');
   const network = options.network === true;
+  if (network) await isGit(repository);
   const isOwn = remote.origin === parseRemote(place.repository.remotePath).origin;
   const credentials = network && isOwn ? await readCredentials(place) : null;
+  const { timeout } = place.repository;
+  const isBrief = network || options.brief === true;
   const strike = redactor(place, credentials);
   const env = environment(repository, { ...options, credentials });
   const started = start(repository, [...hardening(place), ...(options.settings ?? []), ...argv], env, options);
   const result = await untilEnded(started, {
     place,
     signal,
-    seconds: network ? place.repository.timeout : null,
+    seconds: isBrief ? timeout : Math.max(timeout, localTimeout),
     timedOut: (seconds) =>
       new Failure('timeout', {
         doing,
-        subject: remote.address,
-        reason: `no end after ${seconds} s`,
-        hint: 'Check the network, or raise repository.timeout.',
+        subject: network ? remote.address : repository.workTree,
+        reason: `git ${argv[0]}: no end after ${seconds} s`,
+        hint: `${network ? 'Check the network' : 'Look at its disk or mount'}, or raise repository.timeout.`,
       }),
   });
   faultPoint('git.end.after');
   const stderr = strike(result.stderr.toString());
-  if (result.exitCode === 0 || options.answers?.includes(result.exitCode) === true)
-    return { code: result.exitCode, stdout: result.stdout, stderr };
+  const { exitCode } = result;
+  if (exitCode !== null && [0, ...(options.answers ?? [])].includes(exitCode))
+    return { code: exitCode, stdout: result.stdout, stderr };
   if (options.again !== true && /\.lock': File exists/.test(stderr) && (await clearStaleLocks(repository)))
     return runGit(repository, argv, { ...options, again: true });
-  place.log(`git ${argv[0]} ended with ${result.exitCode}\n${stderr}`);
+  place.log(`git ${argv[0]} ended with ${exitCode ?? 'a signal'}\n${stderr}`);
   const { executable } = place.repository;
-  throw classify({ doing, subject: remote.address, stderr, exitCode: result.exitCode, executable });
+  throw classify({ doing, subject: remote.address, stderr, exitCode, executable });
+}
+
+/** What works on this machine alone may take its time, but not for ever: a disk or a mount may hang. Seconds. */
+const localTimeout = 600;
+
+async function isGit(repository: GitRepository): Promise<void> {
+  const { executable } = repository.place.repository;
+  await mustBeFit(executable, repository.doing, async () => {
+    const { stdout } = await runGit(repository, ['--version'], { nowhere: true, brief: true });
+    return stdout.toString();
+  });
 }
 
 interface Ended {
-  readonly exitCode: number;
+  /** null: it was killed. (simple-git's types do not know of it.) */
+  readonly exitCode: number | null;
   readonly stdout: Buffer;
   readonly stderr: Buffer;
 }
