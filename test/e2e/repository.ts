@@ -28,6 +28,13 @@ export class Repository {
     return repository;
   }
 
+  /** The copy of a remote and its work clone that lies in another folder than before. */
+  static async moved(folder: string): Promise<Repository> {
+    const repository = new Repository(folder);
+    await repository.git('remote', 'set-url', 'origin', repository.remote);
+    return repository;
+  }
+
   /** Runs git in the work clone; what it printed. */
   async git(...args: string[]): Promise<string> {
     return await git(this.work, ...args);

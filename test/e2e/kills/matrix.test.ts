@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { faultPoints } from '../../../src/fault.ts';
+import type { Scene } from '../harness.ts';
+import { type Moment, outside, play, type StoryName } from './stories.ts';
+import { template } from './world.ts';
+
+// Huddle is killed at each of its fault points, and in each state from outside. `report.ts` kills it at every point in
+// every state of every story, which takes some ten minutes; these are the ones that tell most.
+
+type Kill = readonly [state: string, point: string, nth?: number];
+
+const kills: Readonly<Record<StoryName, readonly Kill[]>> = {
+  'first deployment': [
+    ['', 'lock.before'],
+    ['cloning', 'clone.place.before'],
+    ['cloning', 'clone.place.after'],
+    ['cloning', 'shell.spawn.before'],
+    ['cloning', 'git.spawn.after'],
+    ['pulling', 'ledger.file.fresh'],
+    ['restarting', 'program.spawn.after'],
+    ['running', 'ledger.history.before'],
+    ['cloning', outside],
+  ],
+  'next deployment': [
+    ['checking', 'ref.fetch.before'],
+    ['checking', 'ref.fetch.after'],
+    ['checking', 'git.end.after'],
+    ['testing', 'candidate.before'],
+    ['testing', 'candidate.after'],
+    ['testing', 'command.spawn.after'],
+    ['testing', 'candidate.removed'],
+    ['stopping', 'program.stop.before'],
+    ['stopping', 'program.stop.after'],
+    ['pulling', 'ledger.state.before'],
+    ['pulling', 'ledger.file.kept'],
+    ['pulling', 'ledger.state.durable'],
+    ['pulling', 'command.spawn.before'],
+    ['pulling', 'command.spawn.after'],
+    ['pulling', 'ref.pulling.before'],
+    ['pulling', 'ref.pulling.after'],
+    ['pulling', 'git.spawn.before'],
+    ['pulling', 'tree.before'],
+    ['pulling', 'tree.after'],
+    ['pulling', 'ref.deployed.before'],
+    ['pulling', 'ref.deployed.after'],
+    ['restarting', 'ledger.program.before', 2],
+    ['restarting', 'ledger.program.fresh', 2],
+    ['restarting', 'ledger.program.after', 2],
+    ['running', 'ledger.state.after'],
+    ['checking', outside],
+    ['testing', outside],
+    ['pulling', outside],
+    ['restarting', outside],
+    ['running', outside],
+  ],
+  'deployment over local changes': [
+    ['pulling', 'ref.saved.before'],
+    ['pulling', 'ref.saved.after'],
+    ['pulling', 'shell.spawn.after'],
+  ],
+  'failing test': [['testing', 'shell.end.after']],
+  'failing script': [['pulling', 'command.end.after', 2]],
+  'crashing program': [
+    ['restarting', 'program.spawn.before', 2],
+    ['pulling', 'tree.after', 2],
+  ],
+  'nothing fit to run': [
+    ['waiting', 'ledger.history.after'],
+    ['waiting', outside],
+  ],
+  'crash of the program': [['running', 'program.spawn.after']],
+  'program taken over': [['restarting', 'program.adopt.after']],
+  'program taken over, then replaced': [['stopping', outside]],
+  'config changed meanwhile': [['cloning', 'program.stop.after']],
+  'config removed meanwhile': [['', 'lock.after']],
+  'stop and start': [['stopped', outside]],
+};
+
+const moments: readonly Moment[] = Object.entries(kills).flatMap(([story, each]) =>
+  each.map(([state, point, nth = 1]) => ({ story: story as StoryName, state, point, nth })),
+);
+
+suite('A Huddle that is killed', { concurrency: 4 }, () => {
+  let base: Scene;
+  const cleanings: (() => unknown)[] = [];
+  before(async () => {
+    base = await template({ after: (clean) => void cleanings.push(clean as () => unknown) });
+  });
+  after(async () => {
+    for (const clean of cleanings) await clean();
+  });
+
+  for (const moment of moments) {
+    const { story, state, point, nth } = moment;
+    const when = `${state === '' ? '' : `while ${state}, `}${nth === 1 ? '' : `time ${nth}, `}${story}`;
+    test(`${point === outside ? '' : 'at '}${point} (${when}) leaves nothing wrong to the next`, async (t) => {
+      const { wrong, log } = await play(t, base, moment);
+      assert.deepEqual(wrong, [], log);
+    });
+  }
+
+  test('was killed at every point that there is, and in every state', () => {
+    const points = new Set(moments.map(({ point }) => point));
+    assert.deepEqual(
+      faultPoints.filter((point) => !points.has(point)),
+      [],
+    );
+    const states = new Set(moments.filter(({ point }) => point === outside).map(({ state }) => state));
+    const all = [
+      'cloning',
+      'testing',
+      'running',
+      'checking',
+      'stopping',
+      'pulling',
+      'restarting',
+      'waiting',
+      'stopped',
+    ];
+    assert.deepEqual(
+      all.filter((state) => !states.has(state)),
+      [],
+    );
+  });
+});

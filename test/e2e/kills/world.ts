@@ -1,0 +1,142 @@
+import { cp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { Huddle } from '../command.ts';
+import { program, scene, type Scene, type Sections } from '../harness.ts';
+import { Repository, type Files } from '../repository.ts';
+
+// What a Huddle that is killed leaves behind is judged in a world of its own: a remote, an app `shop` that serves on a
+// port, and, where it can do no harm to the meaning of a fault, an app `quiet` that nothing is to disturb.
+
+/** The state that tests are begun from, made once and copied: `v1` has been deployed, and Huddle has stopped. */
+export async function template(t: Pick<TestContext, 'after'>): Promise<Scene> {
+  const stage = await scene(t);
+  const repo = await stage.repo();
+  const world = new World(stage, repo, await ownPort());
+  const v1 = await world.push('v1');
+  await world.repo.git('push', '--quiet', 'origin', 'HEAD:quiet');
+  await world.configure();
+  await world.addQuiet();
+  const huddle = stage.startHuddle();
+  await huddle.live('shop', v1);
+  await huddle.live('quiet', v1);
+  await huddle.stop();
+  await rm(stage.journalFile);
+  await rm(quietJournal(stage));
+  return stage;
+}
+
+/** A world where nothing has been deployed yet, or where `v1` has. */
+export async function newWorld(t: Pick<TestContext, 'after'>, from: Scene | null, withQuiet = false): Promise<World> {
+  const stage = await scene(t);
+  if (from === null) return new World(stage, await stage.repo(), await ownPort());
+  for (const part of ['dir', 'copies', 'repos']) {
+    await cp(join(from.root, part), join(stage.root, part), { recursive: true, verbatimSymlinks: true });
+  }
+  const world = new World(stage, await Repository.moved(join(stage.root, 'repos/shop')), await ownPort());
+  if (withQuiet) await world.addQuiet();
+  else await rm(stage.file('quiet.json'));
+  world.revisions.set('v1', await world.repo.git('rev-parse', 'HEAD'));
+  return world;
+}
+
+/** A free port that the system gives to nobody by itself: the worlds beside this one make many connections. */
+async function ownPort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer();
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    if (!(await promise)) continue;
+    await new Promise((closed) => server.close(closed));
+    return port;
+  }
+}
+
+export class World {
+  readonly stage: Scene;
+  readonly repo: Repository;
+  readonly port: number;
+  /** The commit of each version that was pushed. */
+  readonly revisions = new Map<string, string>();
+
+  constructor(stage: Scene, repo: Repository, port: number) {
+    this.stage = stage;
+    this.repo = repo;
+    this.port = port;
+  }
+
+  /** What the program is told. */
+  get environment(): Readonly<Record<string, string>> {
+    return { JOURNAL: this.stage.journalFile, PORT: String(this.port) };
+  }
+
+  /** Pushes a version of the program, with other files. */
+  async push(version: string, files: Files = {}): Promise<string> {
+    const serve = program('../kills/programs/serve.mjs');
+    const usual = { 'serve.mjs': serve, 'quiet.sh': program('plain.sh'), 'padding.txt': `${version}\n`.repeat(200) };
+    const revision = await this.repo.publish({ ...usual, version: `${version}\n`, ...files }, version);
+    this.revisions.set(version, revision);
+    return revision;
+  }
+
+  /** Pushes a version in the place of the last one, whose commit is gone then. */
+  async forcePush(version: string): Promise<void> {
+    await this.repo.git('reset', '--quiet', '--hard', 'HEAD~1');
+    this.revisions.set(version, await this.repo.commit({ version: `${version}\n` }, version));
+    await this.repo.forcePush();
+  }
+
+  /** The revision of a version. */
+  revision(version: string): string {
+    return this.revisions.get(version) ?? `no ${version} was pushed`;
+  }
+
+  /**
+   * The config of `shop`. Its test fails on a version that says `red`, its post-pull script on one that says `broken`;
+   * both, and the pre-pull script, hang once where `hang` of that name has been called.
+   */
+  async configure(sections: Sections = {}): Promise<void> {
+    const hang = (what: string) => `if rm ${this.#hanging(what)} 2>/dev/null; then sleep 997; fi`;
+    await this.stage.app('shop', this.repo.remote, {
+      // Checks come when Huddle starts and when it is told to: what happens in which state stays the same.
+      timing: { minimum: 3600 },
+      test: { command: `${hang('test')}; ! grep -q red version` },
+      scripts: { 'pre-pull': hang('pre-pull'), 'post-pull': `${hang('post-pull')}; ! grep -q broken version` },
+      ...sections,
+      application: {
+        start: [process.execPath, 'serve.mjs'],
+        environment: this.environment,
+        settle: 0.1,
+        ...sections['application'],
+      },
+    });
+  }
+
+  /** The next run of the test, or of a script, does not end by itself. */
+  async hang(what: 'test' | 'pre-pull' | 'post-pull'): Promise<void> {
+    await writeFile(this.#hanging(what), '');
+  }
+
+  #hanging(what: string): string {
+    return join(this.stage.root, `hang-${what}`);
+  }
+
+  /** Adds the app that nothing is to disturb: its branch never moves. */
+  async addQuiet(): Promise<void> {
+    await this.stage.app('quiet', this.repo.remote, {
+      repository: { branch: 'quiet' },
+      timing: { minimum: 3600 },
+      application: { start: ['sh', 'quiet.sh'], environment: { JOURNAL: quietJournal(this.stage) } },
+    });
+  }
+
+  start(fault = ''): Huddle {
+    return this.stage.startHuddle([], fault === '' ? {} : { HUDDLE_FAULT: fault });
+  }
+}
+
+export function quietJournal(stage: Scene): string {
+  return join(stage.root, 'quiet-journal');
+}
