@@ -1,14 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { createActor, type InspectionEvent, toPromise } from 'xstate';
 import { asFailure, Failure } from '../machines/failure.ts';
-import type { Folder } from '../machines/folder.ts';
 import type { HuddleSnapshot } from '../machines/huddle.ts';
 import type { Facts } from '../machines/facts.ts';
 import type { News } from '../machines/news.ts';
-import type { FolderReport, RootCommand } from '../machines/protocol.ts';
+import type { RootCommand } from '../machines/protocol.ts';
 import { tellMoments } from './fault.ts';
-import { watchFolder } from './config/watch.ts';
+import { namesChanged, watchConfigs, withoutProgram } from './configs.ts';
 import { type Log, openLog } from './control/log.ts';
+import { noticeOf } from './control/notices.ts';
 import { because, tell } from './control/prose.ts';
 import type { AppStatus } from './control/status.ts';
 import type { Listening } from './control/tcp.ts';
@@ -16,13 +16,14 @@ import { type Doors, openDoors } from './doors.ts';
 import { type Desk, type Office, openDesk } from './effects/desk.ts';
 import { keepLock } from './ledger/keep-lock.ts';
 import { takeLock } from './ledger/lock.ts';
-import { type StatePaths, statePaths } from './ledger/paths.ts';
+import { statePaths } from './ledger/paths.ts';
 import { createRotator, type RotatedLog } from './logs/rotate.ts';
 import { endMarked } from './process/end.ts';
 import { openMeter } from './observe/metrics/metrics.ts';
 import { marksOf } from './process/adopt.ts';
 import { appPrefix, folderMark } from './process/mark.ts';
 import { usageOfTrees } from './process/usage.ts';
+import { openNotifier } from './effects/notify.ts';
 import { turns } from './effects/turns.ts';
 import { giveBack } from './memory.ts';
 import { bulletin, sourceOf } from './source.ts';
@@ -90,10 +91,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   let fatal: Failure | null = null;
   const died = new Set<string>();
 
+  const notifier = openNotifier(desk);
   const machine = wire({
     office,
     desk,
-    tell: (name, news) => report(log, name, news, root.getSnapshot()),
+    tell: (name, news) => {
+      report(log, name, news, root.getSnapshot());
+      const notice = noticeOf(name, news);
+      const config = root.getSnapshot().context.slots[name]?.config;
+      if (notice !== null && config !== undefined) notifier.tell(notice, config);
+    },
     record: (name, entry) => {
       void desk(name).ledger.append(entry);
       meter.tally.deployment(name, entry);
@@ -198,6 +205,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await toPromise(root);
     // An app that died and was not yet started anew has left its program to nobody.
     for (const name of died) await desk(name).sweep();
+    notifier.close();
     await rotator.stop();
     await doors?.close();
     lock.release();
@@ -219,34 +227,6 @@ function report(log: Log, name: string, news: News, { context }: HuddleSnapshot)
   const about = { localPath: config?.repository.localPath ?? '', tested: (config?.test ?? null) !== null };
   const { level, text } = tell(news, about);
   log.write(level, text, name);
-}
-
-/** The apps whose file came, went, or is another one than before. */
-function namesChanged(before: Folder['files'], now: Folder['files']): Set<string> {
-  const entries = [...Object.values(before), ...Object.values(now)];
-  return new Set(entries.filter((entry) => before[entry.file] !== now[entry.file]).map(({ name }) => name));
-}
-
-interface ConfigListener {
-  readonly told: (report: FolderReport) => void;
-  /** Nothing can be watched. */
-  readonly failed: (failure: Failure) => void;
-}
-
-/** Follows the config files, and says in the log what is wrong with one. */
-function watchConfigs(paths: StatePaths, log: Log, { told, failed }: ConfigListener): () => void {
-  const report = (found: FolderReport) => {
-    if (found.type === 'config.broken') log.write('error', because(found.failure), found.name);
-    told(found);
-  };
-  const warn = (failure: Failure) => log.write('warn', because(failure));
-  const watching = watchFolder(paths.folder, report, { warn });
-  watching.catch((thrown: unknown) => failed(asFailure(thrown)));
-  return () =>
-    void watching.then(
-      (watch) => watch.close(),
-      () => undefined,
-    );
 }
 
 /**
@@ -275,20 +255,4 @@ function rotatedLogs({ context }: HuddleSnapshot, desk: (name: string) => Desk):
     const { appLog, deployLog } = desk(name).paths;
     return [appLog, deployLog].map((path) => ({ path, size: logs.size, keep: logs.keep }));
   });
-}
-
-/** An app whose program runs is not touched: its files would change under it. */
-function withoutProgram(report: FolderReport, folder: string): FolderReport {
-  if (report.type !== 'config.put') return report;
-  const { file, name, config } = report;
-  if (marksOf(appPrefix(folderMark(folder), name)).length > 0) {
-    const failure = new Failure('path-occupied', {
-      doing: 'bringing up to date',
-      subject: name,
-      reason: 'its program is running',
-      hint: 'Stop it first (huddle stop --all), or let the running Huddle do it (huddle check).',
-    });
-    return { type: 'config.broken', file, name, failure };
-  }
-  return { ...report, config: { ...config, watchdog: null, application: { ...config.application, start: null } } };
 }

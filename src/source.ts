@@ -1,6 +1,8 @@
-import { Failure } from '../machines/failure.ts';
+import { asFailure, Failure } from '../machines/failure.ts';
 import { doing, type Order } from '../machines/protocol.ts';
 import { isRejected } from '../machines/policy.ts';
+import { readSecret } from './control/secret.ts';
+import { openWaker } from './control/webhook.ts';
 import { toldOutcome, toldPreview } from './control/prose.ts';
 import type { Whereabouts, Change, Metrics, Source } from './control/source.ts';
 import { ask } from './effects/app.ts';
@@ -43,6 +45,7 @@ export function sourceOf({ root, desk, office, changes, about, metrics }: Ground
   const troubleOf = (name: string) => desk(name).ledger.trouble;
   const apps = () => appsIn(root.getSnapshot(), troubleOf);
   const subscribe: Bulletin['subscribe'] = (listener) => changes.subscribe(listener);
+  const wrongSecrets = new Map<string, string>();
   const orders = openOrders({
     look,
     send: (name, command) => root.getSnapshot().children[`app:${name}`]?.send(command),
@@ -53,6 +56,11 @@ export function sourceOf({ root, desk, office, changes, about, metrics }: Ground
     app: (name) => appIn(root.getSnapshot(), name, troubleOf),
     history: (name, limit) => desk(name).ledger.history(limit),
     logs: (name) => desk(name).paths,
+    secret(name) {
+      const { secretFile = null } = look(name)?.context.config.webhook ?? {};
+      return secretFile === null ? null : secretIn(name, secretFile);
+    },
+    wake: openWaker((name) => root.getSnapshot().children[`app:${name}`]?.send({ type: 'check' })),
     about,
     metrics,
     subscribe,
@@ -75,6 +83,18 @@ export function sourceOf({ root, desk, office, changes, about, metrics }: Ground
       return apps().flatMap(({ name, program }) => (program.pid === null ? [] : [name]));
     },
   };
+
+  /** What is wrong with the file is the operator's to know, once, and not the caller's, who may be anybody. */
+  function secretIn(name: string, path: string): string | null {
+    try {
+      return readSecret(path);
+    } catch (thrown) {
+      const failure = asFailure(thrown);
+      if (wrongSecrets.get(name) !== failure.message) desk(name).warnOf(failure);
+      wrongSecrets.set(name, failure.message);
+      return null;
+    }
+  }
 
   /** Nothing of it runs; nor will it when its file has been mended. */
   async function staysStopped(name: string): Promise<string> {

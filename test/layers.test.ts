@@ -48,13 +48,22 @@ const parts: readonly Part[] = [
   // How a running app looks from outside.
   { files: ['src/view.ts'], may: ['machines/', ...control] },
   {
-    files: ['src/daemon.ts', 'src/doors.ts', 'src/memory.ts', 'src/stop-folder.ts', 'src/source.ts', 'src/orders.ts'],
+    files: [
+      'src/daemon.ts',
+      'src/doors.ts',
+      'src/memory.ts',
+      'src/stop-folder.ts',
+      'src/source.ts',
+      'src/orders.ts',
+      'src/configs.ts',
+    ],
     may: [
       ...facts,
       'machines/order.ts',
       'machines/policy.ts',
       'src/source.ts',
       'src/orders.ts',
+      'src/configs.ts',
       'src/doors.ts',
       'src/version.ts',
       'src/wire.ts',
@@ -89,6 +98,7 @@ const parts: readonly Part[] = [
       'src/control/link.ts',
       'src/control/tcp-address.ts',
       'src/control/token.ts',
+      'src/control/secret.ts',
       'src/ledger/paths.ts',
       'src/config/',
       'src/logs/follow.ts',

@@ -140,6 +140,11 @@ export const verbs: readonly Command[] = [
     run: async () => (await import('./demo.ts')).demo(),
   },
   {
+    meta: { name: 'webhook', description: 'Make a secret if there is none; print address and secret for the forge.' },
+    args: { app: { type: 'positional', description: 'the app' }, ...json, ...everywhere },
+    run: async (options) => (await import('./webhook.ts')).webhook(options),
+  },
+  {
     meta: { name: 'service', description: 'Print a systemd unit, or what starts Huddle at boot on Windows.' },
     args: {
       for: { type: 'enum', options: ['systemd', 'windows'], description: 'for such a machine; default: this one' },
@@ -156,4 +161,4 @@ export const verbs: readonly Command[] = [
 ];
 
 /** What the contract promises and this version does not have yet: refused, never taken for a typing error. */
-export const later = { verbs: ['webhook'] };
+export const later: { readonly verbs: readonly string[] } = { verbs: [] };

@@ -7,6 +7,7 @@ import type { Order } from '../../machines/protocol.ts';
 import type { Feed } from './feed.ts';
 import { logStream } from './log-stream.ts';
 import type { Source } from './source.ts';
+import { isSigned } from './webhook.ts';
 
 type Env = { Bindings: HttpBindings };
 type Api = Hono<Env>;
@@ -43,6 +44,7 @@ export function routes(source: Source, feed: Feed, from: 'socket' | 'network'): 
   get('/api/apps/:name/log', (request) => log(request, source));
   get('/api/events', (request) => events(request, feed));
   for (const type of actions) post(`/api/apps/:name/${type}`, (request) => act(request, source, type));
+  post('/hooks/:name', (request) => hook(request, source));
   get('/metrics', (request) => metrics(request, source));
   if (from === 'socket') {
     get('/api/huddle', (request) => request.json(source.about()));
@@ -62,6 +64,18 @@ function events(request: Request, feed: Feed): Response {
   if (request.req.raw.method === 'HEAD') return wrongMethod(request, 'GET');
   feed.add(request.env.outgoing);
   return RESPONSE_ALREADY_SENT;
+}
+
+/** An app that is not there looks like one whose secret is another: who is not let in learns nothing. */
+async function hook(request: Request, source: Source): Promise<Response> {
+  const name = nameIn(request);
+  const { incoming } = request.env;
+  if (await isSigned(incoming.headers, incoming, source.secret(name))) {
+    source.wake(name);
+    return request.json({ woken: name }, 202);
+  }
+  const hint = `Give the forge the secret that huddle webhook ${name} prints.`;
+  return refuse(request, 401, 'unauthorized', 'the signature is missing or wrong', hint);
 }
 
 async function metrics(request: Request, source: Source): Promise<Response> {
@@ -173,7 +187,13 @@ function unknownApp(request: Request): Response {
 }
 
 /** These codes are HTTP's, not those of failures: they tell the client that it asked wrongly. */
-function refuse(request: Request, status: 400 | 404 | 405, code: string, message: string, hint: string): Response {
+function refuse(
+  request: Request,
+  status: 400 | 401 | 404 | 405,
+  code: string,
+  message: string,
+  hint: string,
+): Response {
   return request.json({ error: { code, message, hint } }, status);
 }
 

@@ -18,6 +18,10 @@ export interface Source {
   detach(): readonly string[];
   /** Where the logs of an app that exists are. */
   logs(name: string): { readonly appLog: string; readonly deployLog: string };
+  /** What the forge of an app signs with; null where there is no such app, or nobody may wake it. */
+  secret(name: string): string | null;
+  /** Has an app ask its remote, soon. */
+  wake(name: string): void;
   /** Who is asked. */
   about(): Whereabouts;
   /** What Prometheus is told; loaded when it is first asked for. */

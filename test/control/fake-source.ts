@@ -96,6 +96,17 @@ export class FakeSource implements Source {
   /** Set where a test wants somebody to show the actor system. */
   attach?: NonNullable<Source['attach']>;
 
+  /** The secret of every app. */
+  shared: string | null = null;
+
+  secret(name: string): string | null {
+    return this.#apps.has(name) ? this.shared : null;
+  }
+
+  wake(name: string): void {
+    this.orders.push(`wake ${name}`);
+  }
+
   subscribe(listener: (change: Change) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

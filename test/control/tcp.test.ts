@@ -61,12 +61,22 @@ suite('Over TCP', { concurrency: true }, () => {
   }
 
   test('a health check and a webhook need none', async (t) => {
-    const { url } = await servedOnTcp(t, {}, appStatus('shop'));
+    const { url, source } = await servedOnTcp(t, {}, appStatus('shop'));
+    source.shared = 'between us';
     assert.deepEqual([(await ask(url, '/healthz')).body, (await ask(url, '/healthz?x')).status], ['ok\n', 200]);
-    const hook = async (headers = {}) => (await ask(url, '/hooks/shop', { method: 'POST', headers })).status;
-    assert.notEqual(await hook(), 401);
-    assert.notEqual(await hook({ host: 'any-proxy.example' }), 403);
+    const hook = async (headers = {}, name = 'shop') => {
+      const known = { 'x-gitlab-token': 'between us', ...headers };
+      return (await ask(url, `/hooks/${name}`, { method: 'POST', headers: known })).status;
+    };
+    assert.equal(await hook(), 202);
+    assert.equal(await hook({ host: 'any-proxy.example' }), 202);
+    assert.deepEqual(source.orders, ['wake shop', 'wake shop']);
     assert.equal(await hook({ origin: 'https://evil.example' }), 403);
+    assert.equal(await hook({ 'x-gitlab-token': 'guessed' }), 401);
+    assert.equal(await hook({}, 'nobody'), 401);
+    source.shared = null;
+    assert.equal(await hook(), 401);
+    assert.equal(source.orders.length, 2);
   });
 
   test('a token that is wrong, cut, longer, of another scheme or in a URL is none', async (t) => {
