@@ -1,12 +1,4 @@
-import type { ServerOptions, WebSocket } from 'ws';
-
-/** What whoever upgrades a connection gives its `WebSocketServer`: a viewer has nothing to say, so no more is read. */
-export const socketOptions = {
-  noServer: true,
-  clientTracking: false,
-  maxPayload: 1024,
-  perMessageDeflate: false,
-} satisfies ServerOptions;
+import type { WebSocket } from 'ws';
 
 /** How patient Huddle is with a viewer. */
 export interface Patience {
@@ -24,7 +16,10 @@ export interface Viewer {
   close(code: number, reason: string): void;
 }
 
-/** Sends to a socket for as long as it reads; `gone` is called once, when it has left or was dropped. */
+/**
+ * Sends to a socket for as long as it reads; `gone` is called once, when it has left or was dropped. What it says itself
+ * nobody listens to.
+ */
 export function openViewer(socket: WebSocket, { heartbeat, backlog }: Patience, gone: () => void): Viewer {
   let limit = Infinity;
   let isThere = true;

@@ -202,6 +202,7 @@ suite('The end of an actor', () => {
     await eventually('the callback beside it', () => [...meanwhile.names().values()].includes('configs'));
     assert.deepEqual([...meanwhile.names().values()].toSorted(), ['configs', 'huddle']);
 
+    theatre.actor('app:shop').send({ type: 'check' });
     await theatre.pass(2);
     await audience.until('the next life', (event) => {
       return event.type === '@xstate.actor' && event.name === 'app:shop' && event.sessionId !== first;
@@ -298,7 +299,7 @@ suite('A viewer', () => {
     const polite = await connect(t, theatre.url);
     const rude = await connect(t, theatre.url);
     polite.socket.send('{"type":"@xstate.event","event":{"type":"shutdown"}}');
-    rude.socket.send('x'.repeat(2000));
+    rude.socket.send('x'.repeat(1e6));
     assert.equal(await rude.ended, 1009);
     await theatre.put('shop', watched);
     await eventually('the app', () => polite.bytes().includes('app:shop'));

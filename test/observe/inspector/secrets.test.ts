@@ -14,8 +14,8 @@ let seeds = 0;
 const seed = () => `hush${++seeds}hush`;
 
 /** A config with a secret in every text that may hold one. */
-const secretive = (): AppConfig =>
-  appConfig({
+const secretive = (): AppConfig => ({
+  ...appConfig({
     repository: {
       remotePath: `https://${seed()}:${seed()}@example.org/shop.git?token=${seed()}#${seed()}`,
       username: seed(),
@@ -43,7 +43,10 @@ const secretive = (): AppConfig =>
       failures: 3,
       probe: { kind: 'http', url: `http://${seed()}:${seed()}@localhost/${seed()}`, response: seed() },
     },
-  });
+  }),
+  webhook: { secretFile: `/run/secrets/${seed()}` },
+  notify: { commands: [`tell ${seed()}`], url: `https://chat.example.org/${seed()}` },
+});
 
 /** All that a plain client is sent, byte for byte, from its first word on. */
 async function listen(url: string): Promise<() => string> {

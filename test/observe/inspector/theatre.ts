@@ -1,16 +1,17 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { createWebSocketReceiver, type StatelyInspectionEvent } from '@statelyai/inspect';
-import { WebSocketServer } from 'ws';
 import { type AnyActorRef, createActor, fromCallback, type InspectionEvent, SimulatedClock } from 'xstate';
 import type { AppConfig } from '../../../machines/config.ts';
 import { noFacts } from '../../../machines/facts.ts';
 import { huddleMachine } from '../../../machines/huddle.ts';
 import type { FolderReport } from '../../../machines/protocol.ts';
 import { type Inspector, openInspector } from '../../../src/observe/inspector/inspector.ts';
-import { type Patience, socketOptions } from '../../../src/observe/inspector/viewer.ts';
+import type { Patience } from '../../../src/observe/inspector/viewer.ts';
+import type { Source } from '../../../src/control/source.ts';
+import { handUpgrades } from '../../../src/control/upgrades.ts';
 import { eventually } from '../../e2e/harness.ts';
 import { noWorld, played, type World } from '../../machines/stage.ts';
 
@@ -83,13 +84,11 @@ export async function openTheatre(
   };
 }
 
-/** Admits whoever asks to an inspector, on a port of its own; resolves with its address. */
-export async function serve(t: TestContext, inspector: Inspector): Promise<string> {
-  const server = createServer();
-  const sockets = new WebSocketServer(socketOptions);
-  server.on('upgrade', (request, socket, head) => {
-    sockets.handleUpgrade(request, socket, head, (client) => inspector.attach(client));
-  });
+/** Admits whoever asks to an inspector, on a port of its own; resolves with its address. `answer` is for other requests. */
+export async function serve(t: TestContext, inspector: Inspector, answer?: RequestListener): Promise<string> {
+  const server = createServer(answer);
+  const upgrades = handUpgrades({ attach: (socket) => inspector.attach(socket) } as Source);
+  server.on('upgrade', (request, socket, head) => upgrades.hand(request, socket, head));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {
