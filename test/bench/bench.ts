@@ -6,11 +6,8 @@ import { crash } from './crash.ts';
 import { crowd } from './crowd.ts';
 import { deployment } from './deployment.ts';
 import { tableOf, type Line } from './line.ts';
-<<<<<<< HEAD
 import { takeover } from './takeover.ts';
-=======
 import { logs } from './logs.ts';
->>>>>>> e7dc53a3c97f16bd30e3209e45b873b7aeee5120
 import { status } from './status.ts';
 
 // What Huddle costs and how fast it is, measured on the real command: `npm run bench`, or with `-- --quick` in fewer
@@ -24,11 +21,8 @@ const measurements: Readonly<Record<string, (stage: Scene) => Promise<Line[]>>> 
   deployment: (stage) => deployment(stage, quick ? 3 : 10),
   crowd: (stage) => crowd(stage, quick ? 1 : 5, quick ? 10 : 60),
   checks: (stage) => checks(stage, quick ? 5 : 30),
-<<<<<<< HEAD
   takeover: (stage) => takeover(stage, quick ? 5 : 30, quick ? 10 : 60),
-=======
   logs: (stage) => logs(stage, quick ? 2 : 8, quick ? 200 : 1024),
->>>>>>> e7dc53a3c97f16bd30e3209e45b873b7aeee5120
   status: (stage) => status(stage, quick ? 10 : 50),
 };
 
