@@ -6,6 +6,7 @@ import type { Facts } from '../machines/facts.ts';
 import type { News } from '../machines/news.ts';
 import type { RootCommand } from '../machines/protocol.ts';
 import { tellMoments } from './fault.ts';
+import { steadyNow } from './clock.ts';
 import { namesChanged, watchConfigs, withoutProgram } from './configs.ts';
 import { type Log, openLog } from './control/log.ts';
 import { noticeOf } from './control/notices.ts';
@@ -101,7 +102,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       const config = root.getSnapshot().context.slots[name]?.config;
       if (notice !== null && config !== undefined) notifier.tell(notice, config);
     },
-    record: (name, entry) => {
+    record: (name, told) => {
+      const entry = { ...told, at: new Date().toISOString() };
       void desk(name).ledger.append(entry);
       meter.tally.deployment(name, entry);
       changes.publish({ type: 'deployment', name, entry });
@@ -143,7 +145,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   const root = createActor(machine, {
     inspect,
-    input: { now: Date.now, random: Math.random, recall },
+    input: { now: steadyNow, random: Math.random, recall },
   });
   const about = () => ({
     version: version(),

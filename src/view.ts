@@ -7,6 +7,7 @@ import type { huddleMachine, HuddleSnapshot } from '../machines/huddle.ts';
 import type { Look } from '../machines/order.ts';
 import { noFacts } from '../machines/facts.ts';
 import { type AppState, noProgram } from '../machines/protocol.ts';
+import { wallTime } from './clock.ts';
 import { type AppStatus, toStatus } from './control/status.ts';
 
 /** The running root. */
@@ -60,11 +61,18 @@ export function lookAt(root: HuddleSnapshot, name: string): Look | undefined {
 
 function statusOf(actor: AppActor, configFailure: Failure | null, troubleOf: TroubleOf): AppStatus {
   const { value, context } = actor.getSnapshot();
-  const { name, facts, program, nextCheck } = context;
+  const { name, facts } = context;
+  const nextCheck = shown(context.nextCheck);
+  const program = { ...context.program, since: shown(context.program.since) };
   const { paused, pinned, branch } = facts;
   const failure = failureOf(context) ?? troubleOf(name);
   const state = stateName(value);
   return toStatus({ name, state, paused, pinned, branch, facts, program, nextCheck, failure, configFailure });
+}
+
+/** A time as the wall clock shows it. */
+function shown(time: number | null): number | null {
+  return time === null ? null : wallTime(time);
 }
 
 function waiting(entry: Entry): AppStatus {

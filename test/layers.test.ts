@@ -28,7 +28,7 @@ const parts: readonly Part[] = [
   // Everything in which one operating system differs from another.
   { files: ['src/platform/'], may: ['machines/failure.ts'] },
   // Where a test may have Huddle killed.
-  { files: ['src/fault.ts'], may: [] },
+  { files: ['src/fault.ts', 'src/clock.ts'], may: [] },
   { files: ['src/ledger/'], may: [...facts, 'src/platform/', 'src/fault.ts'] },
   { files: ['src/config/'], may: [...facts, 'src/ledger/paths.ts'] },
   { files: ['src/logs/'], may: [...facts, 'src/platform/', 'src/ledger/paths.ts'] },
@@ -43,10 +43,10 @@ const parts: readonly Part[] = [
   { files: ['src/observe/'], may: facts, types: ['machines/', 'src/control/'] },
   { files: ['src/version.ts'], may: [] },
   // What the slots of the machines do, put together from the adapters: wire.ts fills the slots with it.
-  { files: ['src/effects/'], may: [...facts, ...folders('git process health logs ledger')] },
+  { files: ['src/effects/'], may: [...facts, 'src/clock.ts', ...folders('git process health logs ledger')] },
   { files: ['src/wire.ts'], may: ['machines/', 'src/effects/', ...adapters, ...control] },
   // How a running app looks from outside.
-  { files: ['src/view.ts'], may: ['machines/', ...control] },
+  { files: ['src/view.ts'], may: ['machines/', 'src/clock.ts', ...control] },
   {
     files: [
       'src/daemon.ts',
@@ -68,6 +68,7 @@ const parts: readonly Part[] = [
       'src/version.ts',
       'src/wire.ts',
       'src/view.ts',
+      'src/clock.ts',
       'src/fault.ts',
       ...folders('effects config logs ledger process'),
       ...control,

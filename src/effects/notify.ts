@@ -47,7 +47,7 @@ export function openNotifier(desk: (name: string) => Desk, patience: Patience = 
       if (commands.length === 0 && url === null) return;
       const line = lines.get(told.app) ?? { last: Promise.resolve(), times: [], untold: 0 };
       lines.set(told.app, line);
-      const now = Date.now();
+      const now = performance.now();
       line.times = line.times.filter((time) => now - time < patience.per);
       if (line.times.length >= patience.most) {
         line.untold += 1;

@@ -2,6 +2,7 @@ import { asFailure } from '../../machines/failure.ts';
 import type { ProbeInput, ProcessInput, ProcessReport, TreeInput } from '../../machines/slots.ts';
 import type { Desk } from './desk.ts';
 import { fingerprint, isFitToAdopt } from './remains.ts';
+import { steadyTime } from '../clock.ts';
 import { probe as look } from '../health/probe.ts';
 import { mustStand } from '../ledger/paths.ts';
 import { appendTo } from '../logs/open.ts';
@@ -26,8 +27,10 @@ export function run(
   input: ProcessInput,
   desk: Desk,
   trees: Trees,
-  report: (report: ProcessReport) => void,
+  tell: (report: ProcessReport) => void,
 ): RunningProgram {
+  // Adapters read the wall clock; whoever reckons with their times must not see it being set.
+  const report = (fact: ProcessReport) => tell({ ...fact, at: steadyTime(fact.at) });
   const taken = desk.taken();
   if (taken !== null) {
     queueMicrotask(() => report({ type: 'process.failed', failure: taken, at: Date.now() }));

@@ -67,6 +67,7 @@ suite('a rejection', () => {
     assert.deepEqual([rejected('test failed', hour - 1), rejected('test failed', hour)], [true, false]);
     assert.deepEqual([rejected('script failed', 99 * hour), rejected('rolled back', 99 * hour)], [true, true]);
     assert.equal(isRejected([], 'b', 0), false);
+    assert.equal(rejected('test failed', -1), false, 'made before the clock was set back: nobody knows when');
   });
 
   test('counts how often a test has failed, and nothing else', () => {
