@@ -83,8 +83,10 @@ export class World {
 
   /** Pushes a version in the place of the last one, whose commit is gone then. */
   async forcePush(version: string): Promise<void> {
-    await this.repo.git('reset', '--quiet', '--hard', 'HEAD~1');
-    this.revisions.set(version, await this.repo.commit({ version: `${version}\n` }, version));
+    await this.repo.commit({ version: `${version}\n` });
+    await this.repo.git('reset', '--quiet', '--soft', 'HEAD~1');
+    await this.repo.git('commit', '--quiet', '--amend', '--message', version);
+    this.revisions.set(version, await this.repo.git('rev-parse', 'HEAD'));
     await this.repo.forcePush();
   }
 
