@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { createActor, type InspectionEvent, toPromise } from 'xstate';
-import { asFailure, Failure } from '../machines/failure.ts';
+import { asFailure, type Failure } from '../machines/failure.ts';
 import type { HuddleSnapshot } from '../machines/huddle.ts';
 import type { Facts } from '../machines/facts.ts';
 import type { News } from '../machines/news.ts';

@@ -32,12 +32,12 @@ async function running(but: {
     send: (_name, command) => stage.app.send(command),
     subscribe(listener) {
       let known = stage.world.history.length;
-      const { unsubscribe } = stage.app.subscribe(() => {
+      const subscription = stage.app.subscribe(() => {
         for (const entry of stage.world.history.slice(known)) listener({ type: 'deployment', name: 'shop', entry });
         known = stage.world.history.length;
         listener({ type: 'app', name: 'shop' });
       });
-      return unsubscribe;
+      return () => subscription.unsubscribe();
     },
   });
   const give = async (order: Order | Order['type'], seconds = 0) => {
