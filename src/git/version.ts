@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { type BigIntStats, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 
@@ -45,8 +45,16 @@ function fileOf(executable: string): string | null {
   const isPath = /[\\/]/.test(executable);
   const places = isPath ? [executable] : (process.env['PATH'] ?? '').split(delimiter).map((at) => join(at, executable));
   for (const place of places) {
-    const found = statSync(place, { bigint: true, throwIfNoEntry: false });
+    const found = lookAt(place);
     if (found?.isFile() === true) return [place, found.ino, found.size, found.mtimeNs].join(':');
   }
   return null;
+}
+
+function lookAt(place: string): BigIntStats | undefined {
+  try {
+    return statSync(place, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    return undefined; // A folder of PATH that is not for us: the next place is looked at.
+  }
 }

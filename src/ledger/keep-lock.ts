@@ -23,7 +23,7 @@ export interface KeptLock extends Lock {
 const period = 5_000;
 
 /** Who removes a folder is to be done before it is made anew under his hands; milliseconds. */
-const patience = 300;
+const patience = 1_000;
 
 /**
  * Keeps the lock of a folder for as long as Huddle runs: when the state folder has gone (removed, unmounted, another one

@@ -19,7 +19,7 @@ suite('A folder that goes', { concurrency: 3 }, () => {
     const huddle = stage.startHuddle();
     const before = await huddle.live('shop', first);
 
-    await rm(state(stage), { recursive: true });
+    await rm(state(stage), { recursive: true, maxRetries: 20 });
     await huddle.logged(/warning: the state folder \S+ had gone; it is there again/);
     const second = await stage.run('-c', stage.dir);
     assert.equal(second.code, 1);
@@ -49,7 +49,7 @@ suite('A folder that goes', { concurrency: 3 }, () => {
     const asleep = stage.startHuddle();
     await asleep.live('shop', first);
     asleep.signal('SIGSTOP');
-    await rm(state(stage), { recursive: true });
+    await rm(state(stage), { recursive: true, maxRetries: 20 });
     const huddle = stage.startHuddle();
     await huddle.live('shop', first);
     asleep.signal('SIGCONT');
@@ -73,7 +73,7 @@ suite('A folder that goes', { concurrency: 3 }, () => {
     const huddle = stage.startHuddle();
     const before = await huddle.live('shop', first);
 
-    await rm(stage.dir, { recursive: true });
+    await rm(stage.dir, { recursive: true, maxRetries: 20 });
     await huddle.logged(/error: keeping state in \S+: it has gone/);
     assert.deepEqual(stage.livePrograms(), [pidOf(before)]);
     await mkdir(stage.dir);

@@ -48,8 +48,10 @@ suite('A limit that is reached', { concurrency: 3 }, () => {
     assert.match(told.error?.hint ?? '', /LimitNOFILE/);
     const refused = await stage.run('status', '-c', stage.dir);
     assert.equal(refused.code, 1);
+    await stage.app('shop', repo.remote, { timing: { minimum: 0.4 } });
     assert.deepEqual(stage.livePrograms(), [before.program?.pid]);
     restore();
+    await huddle.logged(/shop: config changed: timing/);
     await huddle.live('shop', second);
     assert.equal((await huddle.app('shop')).error, null);
     assert.deepEqual(stage.story(), ['start v1', 'stop v1', 'start v2']);
