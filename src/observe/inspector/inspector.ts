@@ -107,13 +107,14 @@ export function openInspector(root: () => AnyActorRef, { heartbeat, backlog }: P
     observe(event) {
       if (viewers.size === 0) return;
       if (event.type !== '@xstate.event' && event.type !== '@xstate.snapshot') return;
-      // The actor's own snapshot: where an action has failed, that of the event does not know yet.
+      // The actor's own: a start comes without one, and where an action has failed that of the event does not know yet.
       const snapshot = (event.actorRef as AnyActorRef).getSnapshot() as AnySnapshot;
       if (moments.push({ event, snapshot }) === 1) setImmediate(harmless, flush);
     },
     attach(socket) {
       if (viewers.size >= mostViewers) return socket.close(1013, 'too many viewers');
       harmless(() => welcome(socket));
+      // It has failed before this one was a viewer.
       if (viewers.size === 0) socket.close(1011);
     },
     close() {
