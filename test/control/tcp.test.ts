@@ -24,7 +24,8 @@ suite('Over TCP', { concurrency: true }, () => {
   });
 
   const closed: readonly (readonly [method: string, path: string])[] = [
-    ['GET', '/'],
+    ['POST', '/'],
+    ['GET', '/dashboard/../api/apps'],
     ['GET', '/api/apps'],
     ['GET', '/api/apps/shop'],
     ['GET', '/api/apps/shop/log'],
@@ -54,11 +55,16 @@ suite('Over TCP', { concurrency: true }, () => {
       const answer = await ask(url, path, { method });
       assert.equal(answer.status, 401);
       assert.equal(answer.headers['www-authenticate'], 'Bearer realm="huddle"');
-      assert.equal(answer.headers.connection, 'close');
       assert.ok(!answer.body.includes(token));
       assert.deepEqual(source.orders, []);
     });
   }
+
+  test('who is refused does not keep his connection', async (t) => {
+    const { url } = await servedOnTcp(t);
+    const answer = await raw(url, `GET /api/apps HTTP/1.1\r\nHost: ${new URL(url).host}\r\n\r\n`);
+    assert.match(answer, /^HTTP\/1\.1 401 .*\r\nconnection: close\r\n/is);
+  });
 
   test('a health check and a webhook need none', async (t) => {
     const { url, source } = await servedOnTcp(t, {}, appStatus('shop'));
