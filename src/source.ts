@@ -3,11 +3,14 @@ import { doing, type Order } from '../machines/protocol.ts';
 import { isRejected } from '../machines/policy.ts';
 import { readSecret } from './control/secret.ts';
 import { openWaker } from './control/webhook.ts';
+import { withoutCredentials } from './config/remote.ts';
 import { toldOutcome, toldPreview } from './control/prose.ts';
 import type { Whereabouts, Change, Metrics, Source } from './control/source.ts';
 import { ask } from './effects/app.ts';
 import type { Desk, Office } from './effects/desk.ts';
+import { commitPage } from './observe/dashboard/forge.ts';
 import { openOrders } from './orders.ts';
+import { usageOfTrees } from './process/usage.ts';
 import { appIn, appsIn, type HuddleActor, lookAt } from './view.ts';
 
 /** Who wants to know of changes. */
@@ -63,6 +66,17 @@ export function sourceOf({ root, desk, office, changes, about, metrics }: Ground
     wake: openWaker((name) => root.getSnapshot().children[`app:${name}`]?.send({ type: 'check' })),
     about,
     metrics,
+    usage(name) {
+      const { program } = desk(name).ledger;
+      return (program && usageOfTrees(new Map([[name, program]]))?.get(name)) ?? null;
+    },
+    repository(name) {
+      const path = look(name)?.context.config.repository.remotePath;
+      if (path === undefined) return null;
+      const remote = withoutCredentials(path);
+      return { remote, commit: commitPage(remote) };
+    },
+    page: async (path) => (await import('./observe/dashboard/dashboard.ts')).dashboardFile(path),
     subscribe,
     async order(name: string, order: Order) {
       if (order.type === 'stop' && look(name) === undefined) return await staysStopped(name);

@@ -25,6 +25,10 @@ export type Admit = (request: IncomingMessage, kind: 'request' | 'upgrade') => R
 /** Who asks this needs no token: it tells nothing but that Huddle serves. */
 const isHealth = (path: string): boolean => path === '/healthz';
 
+/** The dashboard's own files hold no secret; the page asks for everything else with the token. */
+const isPage = (path: string, method = ''): boolean =>
+  (method === 'GET' || method === 'HEAD') && (path === '/' || path.startsWith('/dashboard/'));
+
 /** These carry a signature of their own, and come through whatever proxies there are. */
 const isHook = (path: string, method = ''): boolean => method === 'POST' && /^\/hooks\/[^/]+$/.test(path);
 
@@ -44,7 +48,7 @@ export function doorkeeper(door: Door): Admit {
     if (origin !== undefined && !isSame(origin, host) && !names.has(hostIn(origin))) return foreignOrigin;
     if (isHook(path, request.method)) return null;
     if (!isOwnName(nameIn(host), request)) return foreignHost;
-    if (isHealth(path)) return null;
+    if (isHealth(path) || isPage(path, request.method)) return null;
     const given = tokenIn(request, kind);
     return given !== undefined && timingSafeEqual(digest(given), wanted) ? null : unauthorized;
   };

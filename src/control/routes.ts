@@ -6,6 +6,7 @@ import { asFailure } from '../../machines/failure.ts';
 import type { Order } from '../../machines/protocol.ts';
 import type { Feed } from './feed.ts';
 import { logStream } from './log-stream.ts';
+import { sendPage } from './page.ts';
 import type { Source } from './source.ts';
 import { isSigned } from './webhook.ts';
 
@@ -42,10 +43,13 @@ export function routes(source: Source, feed: Feed, from: 'socket' | 'network'): 
   get('/api/apps/:name', (request) => request.json(source.app(nameIn(request)) ?? null));
   get('/api/apps/:name/history', (request) => history(request, source));
   get('/api/apps/:name/log', (request) => log(request, source));
+  get('/api/apps/:name/usage', (request) => request.json({ usage: source.usage(nameIn(request)) }));
+  get('/api/apps/:name/repository', (request) => request.json(source.repository(nameIn(request))));
   get('/api/events', (request) => events(request, feed));
   for (const type of actions) post(`/api/apps/:name/${type}`, (request) => act(request, source, type));
   post('/hooks/:name', (request) => hook(request, source));
   get('/metrics', (request) => metrics(request, source));
+  for (const path of ['/', '/dashboard/*']) get(path, (request) => sendPage(request, source));
   if (from === 'socket') {
     get('/api/huddle', (request) => request.json(source.about()));
     post('/api/detach', (request) => request.json({ apps: source.detach() }));

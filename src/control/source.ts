@@ -26,6 +26,12 @@ export interface Source {
   about(): Whereabouts;
   /** What Prometheus is told; loaded when it is first asked for. */
   metrics(): Promise<Metrics>;
+  /** What the program of an app that exists uses now; null where nothing runs, or the platform does not tell. */
+  usage(name: string): Usage | null;
+  /** Where the commits of an app that exists come from; null where its config cannot be read. */
+  repository(name: string): Repository | null;
+  /** A file of the dashboard by its path (`/` is the page itself), loaded when it is first asked for; null: there is none. */
+  page(path: string): Promise<PageFile | null>;
   /** Takes over a WebSocket on which the live actor system is to be shown, and its end; not there: nobody shows it. */
   readonly attach?: (viewer: WebSocket) => void;
   /** Tells of changes from now on; returns what ends that. A listener does not throw. */
@@ -40,6 +46,28 @@ export interface Whereabouts {
   readonly folder: string;
   /** null: it was not asked to listen on TCP. `url` is null while it cannot. */
   readonly listen: { readonly address: string; readonly url: string | null } | null;
+}
+
+/** What the processes of a program use: bytes of resident memory, seconds of processor time. */
+export interface Usage {
+  readonly processes: number;
+  readonly memory: number;
+  readonly cpu: number;
+}
+
+export interface Repository {
+  /** Without user names, passwords and queries. */
+  readonly remote: string;
+  /** The address of a commit's page at the forge, with `{revision}` in its place; null: no forge that is known. */
+  readonly commit: string | null;
+}
+
+/** A file that a browser is given, ready to be sent. */
+export interface PageFile {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly plain: Buffer<ArrayBuffer>;
+  /** The same by gzip. */
+  readonly packed: Buffer<ArrayBuffer>;
 }
 
 /** A text, and what the standard calls its type. */

@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import type { HistoryEntry } from '../../machines/facts.ts';
 import type { Order } from '../../machines/protocol.ts';
 import { here } from '../../src/platform/here.ts';
-import type { Change, Metrics, Source, Whereabouts } from '../../src/control/source.ts';
+import type { Change, Metrics, Source, Whereabouts, PageFile, Repository, Usage } from '../../src/control/source.ts';
 import type { AppStatus } from '../../src/control/status.ts';
 
 export const revision = '9c8d7e6'.padEnd(40, '0');
@@ -91,6 +91,23 @@ export class FakeSource implements Source {
 
   metrics(): Promise<Metrics> {
     return Promise.resolve({ type: 'text/plain; version=0.0.4; charset=utf-8', text: 'huddle_apps 1\n' });
+  }
+
+  used: Usage | null = null;
+
+  usage(): Usage | null {
+    return this.used;
+  }
+
+  repository(): Repository {
+    return { remote: 'https://example.org/shop.git', commit: null };
+  }
+
+  /** The files of the dashboard. */
+  readonly pages = new Map<string, PageFile>();
+
+  page(path: string): Promise<PageFile | null> {
+    return Promise.resolve(this.pages.get(path) ?? null);
   }
 
   /** Set where a test wants somebody to show the actor system. */
