@@ -1,6 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { configReference } from '../../src/config/json-schema.ts';
+import { drawings } from './chart/draw.ts';
 import { flowChart } from './flow-chart.ts';
 
 /** What of the README is made from the code: the text between `<!-- NAME: … -->` and the next `<!-- end -->`. */
@@ -21,4 +22,7 @@ export function withMadeParts(readme: string): string {
 if (import.meta.main) {
   const path = join(import.meta.dirname, '..', '..', 'README.md');
   await writeFile(path, withMadeParts(await readFile(path, 'utf8')));
+  const folder = join(import.meta.dirname, '..', '..', 'src', 'observe', 'chart');
+  await mkdir(folder, { recursive: true });
+  for (const [name, text] of await drawings()) await writeFile(join(folder, name), text);
 }
