@@ -17,7 +17,7 @@ export const charts: Readonly<Record<string, Chart>> = {
   app: {
     machine: appMachine,
     title: 'The life of an app',
-    note: 'A stop is answered in every state: the program is ended, the working copy made whole, and the app stopped.',
+    note: 'In every state: stop leads by stopping to stopped; restart, deploy, rollback and an edited file take effect at once, or after the deployment.',
     states: asThey('cloning checking testing stopping pulling restarting running waiting stopped'),
     choices: [],
     passing: { idle: { waiting: 'nothing to run' } },
