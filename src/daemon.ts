@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { createActor, type InspectionEvent, toPromise } from 'xstate';
+import { type AnyActorRef, createActor, type InspectionEvent, toPromise } from 'xstate';
 import { asFailure, type Failure } from '../machines/failure.ts';
 import type { HuddleSnapshot } from '../machines/huddle.ts';
 import type { Facts } from '../machines/facts.ts';
@@ -18,6 +18,7 @@ import { type Desk, type Office, openDesk } from './effects/desk.ts';
 import { keepLock } from './ledger/keep-lock.ts';
 import { takeLock } from './ledger/lock.ts';
 import { statePaths } from './ledger/paths.ts';
+import type { Inspector } from './observe/inspector/inspector.ts';
 import { createRotator, type RotatedLog } from './logs/rotate.ts';
 import { endMarked } from './process/end.ts';
 import { openMeter } from './observe/metrics/metrics.ts';
@@ -125,9 +126,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       }),
   });
 
+  const inspector = options.listening === null ? null : await inspectorOf(() => root);
   const written = new Map<string, Facts>();
   /** What an app must not forget is written down whenever it changes; and whoever watches is told. */
   const inspect = (event: InspectionEvent) => {
+    inspector?.observe(event);
     if (event.type !== '@xstate.snapshot' || !isAppActor(event.actorRef)) return;
     const { value, context } = event.actorRef.getSnapshot();
     const { name, facts, failures } = context;
@@ -153,7 +156,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     folder: paths.folder,
     listen: doors?.listen() ?? null,
   });
-  const source = sourceOf({ root, desk, office, changes, about, metrics: () => meter.scrape() });
+  const source = sourceOf({
+    root,
+    desk,
+    office,
+    changes,
+    about,
+    metrics: () => meter.scrape(),
+    attach: inspector && ((viewer) => inspector.attach(viewer)),
+  });
   const meter = openMeter({ version, apps: () => source.apps(), usage: () => usageOfTrees(programsAt(desks)) });
   tellMoments(() => source.apps().map(({ name, state }) => `${name}:${state}`));
   root.on('refused', ({ entry, failure }) => log.write('error', because(failure), entry.name));
@@ -209,6 +220,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     for (const name of died) await desk(name).sweep();
     notifier.close();
     await rotator.stop();
+    inspector?.close();
     await doors?.close();
     lock.release();
     log.write('info', 'stopped');
@@ -222,6 +234,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     settled,
     ended: end(),
   };
+}
+
+/** Loaded only where somebody could look. */
+async function inspectorOf(root: () => AnyActorRef): Promise<Inspector> {
+  return (await import('./observe/inspector/inspector.ts')).openInspector(root);
 }
 
 function report(log: Log, name: string, news: News, { context }: HuddleSnapshot): void {

@@ -10,6 +10,7 @@ import { ask } from './effects/app.ts';
 import type { Desk, Office } from './effects/desk.ts';
 import { commitPage } from './observe/dashboard/forge.ts';
 import { openOrders } from './orders.ts';
+import { stopApp } from './stop-folder.ts';
 import { usageOfTrees } from './process/usage.ts';
 import { appIn, appsIn, type HuddleActor, lookAt } from './view.ts';
 
@@ -40,10 +41,12 @@ interface Ground {
   readonly changes: Bulletin;
   readonly about: () => Whereabouts;
   readonly metrics: () => Promise<Metrics>;
+  /** Shows the live actors to a viewer; null: nobody does. */
+  readonly attach: Source['attach'] | null;
 }
 
 /** The running Huddle, as its control API sees it. */
-export function sourceOf({ root, desk, office, changes, about, metrics }: Ground): Source {
+export function sourceOf({ root, desk, office, changes, about, metrics, attach }: Ground): Source {
   const look = (name: string) => lookAt(root.getSnapshot(), name);
   const troubleOf = (name: string) => desk(name).ledger.trouble;
   const apps = () => appsIn(root.getSnapshot(), troubleOf);
@@ -76,10 +79,14 @@ export function sourceOf({ root, desk, office, changes, about, metrics }: Ground
       const remote = withoutCredentials(path);
       return { remote, commit: commitPage(remote) };
     },
-    page: async (path) => (await import('./observe/dashboard/dashboard.ts')).dashboardFile(path),
+    page: async (path) =>
+      path === '/inspector'
+        ? (await import('./observe/inspector/page.ts')).inspectorFile()
+        : await (await import('./observe/dashboard/dashboard.ts')).dashboardFile(path),
+    ...(attach && { attach }),
     subscribe,
     async order(name: string, order: Order) {
-      if (order.type === 'stop' && look(name) === undefined) return await staysStopped(name);
+      if (order.type === 'stop' && look(name) === undefined) return await stopWithout(name);
       mustRun(name, order);
       return toldOutcome(await orders.give(name, order));
     },
@@ -110,9 +117,10 @@ export function sourceOf({ root, desk, office, changes, about, metrics }: Ground
     }
   }
 
-  /** Nothing of it runs; nor will it when its file has been mended. */
-  async function staysStopped(name: string): Promise<string> {
-    const failure = await desk(name).ledger.remember({ stopped: true });
+  /** It runs without an actor: its file has been broken since the start. Nor will it start when that has been mended. */
+  async function stopWithout(name: string): Promise<string> {
+    const file = Object.values(root.getSnapshot().context.files).find((entry) => entry.name === name)?.file ?? '';
+    const { failure } = await stopApp(file, desk(name), office.paths.folder);
     if (failure !== null) throw failure;
     return toldOutcome({ type: 'stopped' });
   }

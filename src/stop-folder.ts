@@ -33,7 +33,7 @@ export async function stopFolder(
     const office: Office = { paths, remains: [], warn, network: turns(1), local: turns(1) };
     const files = await configFiles(paths.folder);
     const stopped = await Promise.all(
-      files.map((file) => stopOne(file, openDesk(appName(file), office), paths.folder)),
+      files.map((file) => stopApp(file, openDesk(appName(file), office), paths.folder)),
     );
     // What is left is of apps whose file is gone.
     await endMarked(`${folderMark(paths.folder)}:`);
@@ -43,7 +43,8 @@ export async function stopFolder(
   }
 }
 
-async function stopOne(file: string, desk: Desk, folder: string): Promise<StoppedApp> {
+/** Stops what an app has left running, as its config file says where that can be read, and has it stay stopped. */
+export async function stopApp(file: string, desk: Desk, folder: string): Promise<StoppedApp> {
   const { name, ledger } = desk;
   try {
     if (ledger.program !== null) await stopProgram(ledger.program, desk, await configIn(file, folder));

@@ -65,6 +65,7 @@ const parts: readonly Part[] = [
       'src/orders.ts',
       'src/configs.ts',
       'src/doors.ts',
+      'src/stop-folder.ts',
       'src/version.ts',
       'src/wire.ts',
       'src/view.ts',

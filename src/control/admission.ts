@@ -25,9 +25,9 @@ export type Admit = (request: IncomingMessage, kind: 'request' | 'upgrade') => R
 /** Who asks this needs no token: it tells nothing but that Huddle serves. */
 const isHealth = (path: string): boolean => path === '/healthz';
 
-/** The dashboard's own files hold no secret; the page asks for everything else with the token. */
+/** The pages' own files hold no secret; a page asks for everything else with the token. */
 const isPage = (path: string, method = ''): boolean =>
-  (method === 'GET' || method === 'HEAD') && (path === '/' || path.startsWith('/dashboard/'));
+  (method === 'GET' || method === 'HEAD') && (path === '/' || path === '/inspector' || path.startsWith('/dashboard/'));
 
 /** These carry a signature of their own, and come through whatever proxies there are. */
 const isHook = (path: string, method = ''): boolean => method === 'POST' && /^\/hooks\/[^/]+$/.test(path);

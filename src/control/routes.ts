@@ -49,7 +49,7 @@ export function routes(source: Source, feed: Feed, from: 'socket' | 'network'): 
   for (const type of actions) post(`/api/apps/:name/${type}`, (request) => act(request, source, type));
   post('/hooks/:name', (request) => hook(request, source));
   get('/metrics', (request) => metrics(request, source));
-  for (const path of ['/', '/dashboard/*']) get(path, (request) => sendPage(request, source));
+  for (const path of ['/', '/inspector', '/dashboard/*']) get(path, (request) => sendPage(request, source));
   if (from === 'socket') {
     get('/api/huddle', (request) => request.json(source.about()));
     post('/api/detach', (request) => request.json({ apps: source.detach() }));

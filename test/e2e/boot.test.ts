@@ -203,6 +203,30 @@ suite('Starting anew', { concurrency: 2 }, () => {
   });
 });
 
+suite('A file that is broken when Huddle starts', () => {
+  test('does not keep an operator from stopping its program, which stays stopped when the file is mended', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote);
+    const killed = stage.startHuddle();
+    await killed.live('shop', first);
+    await killed.kill9();
+    const good = readFileSync(stage.file('shop.json'), 'utf8');
+    writeFileSync(stage.file('shop.json'), `${good.slice(0, -2)},`);
+    const huddle = stage.startHuddle();
+    await huddle.until('shop', ({ error }) => error?.code === 'config-invalid', 'told');
+    assert.equal(stage.livePrograms().length, 1);
+    const stopped = await stage.run('stop', 'shop', '-c', stage.dir);
+    assert.deepEqual([stopped.code, stopped.stdout], [0, 'shop: stopped\n'], stopped.stderr);
+    assert.deepEqual(stage.livePrograms(), []);
+    writeFileSync(stage.file('shop.json'), good);
+    await huddle.until('shop', ({ state, error }) => state === 'stopped' && error === null, 'mended and stopped');
+    assert.deepEqual(stage.livePrograms(), []);
+    await huddle.stop();
+  });
+});
+
 suite('A mistake of Huddle itself', () => {
   test('is told in one line, and costs no program: the next Huddle takes it over', async (t) => {
     const stage = await scene(t);

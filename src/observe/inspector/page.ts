@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import type { PageFile } from '../../control/source.ts';
 
 /** A page with the headers that it must be served with. */
 export interface Page {
@@ -34,6 +36,13 @@ export function inspectorPage(viewer = 'https://stately.ai/inspect'): Page {
       'cache-control': 'no-store',
     },
   };
+}
+
+/** The same as a file to be served. */
+export function inspectorFile(): PageFile {
+  const { html, headers } = inspectorPage();
+  const plain = Buffer.from(html);
+  return { headers, plain, packed: gzipSync(plain) };
 }
 
 const digest = (text: string) => `sha256-${createHash('sha256').update(text).digest('base64')}`;
