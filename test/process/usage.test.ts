@@ -11,9 +11,9 @@ import { eventually } from '../e2e/harness.ts';
 import { never } from './workshop.ts';
 
 suite('What a tree uses', { skip: here.usageOf === null && 'nobody tells it here' }, () => {
-  test('is that of all its processes, those that left its session too; nothing once it has ended', async (t) => {
+  test('is that of all its processes, those that left its session and their parent too; nothing once it has ended', async (t) => {
     const mark = newMark('usage', 'shop');
-    const line = 'setsid sleep 1000 & sleep 1000 & while :; do :; done';
+    const line = '(setsid sleep 1000 &) ; sleep 1000 & while :; do :; done';
     const child = spawn('sh', ['-c', line], {
       detached: true,
       stdio: 'ignore',

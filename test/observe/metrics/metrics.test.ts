@@ -110,7 +110,8 @@ suite('The metrics', () => {
   });
 
   test('forget revisions, errors and apps that have gone: what there was does not add up', async () => {
-    const { now, lines, series } = meterOf(appStatus('shop'), appStatus('blog'));
+    const { meter, now, lines, series } = meterOf(appStatus('shop'), appStatus('blog'));
+    meter.tally.deployment('shop', historyEntry());
     const before = (await lines()).length;
     for (let round = 0; round < 50; round += 1) {
       now.apps = ['shop', 'blog'].map((name) => appStatus(name, { revision: String(round).padStart(40, '0') }));
@@ -121,6 +122,8 @@ suite('The metrics', () => {
     const text = (await lines()).join('\n');
     assert.ok(!text.includes('shop'));
     assert.equal((await series('huddle_app_revision_info')).length, 1);
+    now.apps = [appStatus('shop')];
+    assert.match((await series('huddle_app_deployments_total'))[0] ?? '', / 0$/);
   });
 
   test('a counter of processor time never falls while its program runs', async () => {
