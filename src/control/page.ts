@@ -7,7 +7,8 @@ export async function sendPage(request: Context, source: Source): Promise<Respon
   if (file === null) return await request.notFound();
   const { headers, plain, packed } = file;
   const vary = { ...headers, vary: 'accept-encoding' };
-  if (request.req.header('if-none-match') === headers['etag']) return request.body(null, 304, vary);
+  const { etag } = headers;
+  if (etag !== undefined && request.req.header('if-none-match') === etag) return request.body(null, 304, vary);
   const isPackable = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/.test(request.req.header('accept-encoding') ?? '');
   return isPackable
     ? request.body(packed, 200, { ...vary, 'content-encoding': 'gzip' })
