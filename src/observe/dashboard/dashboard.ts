@@ -47,8 +47,7 @@ async function listed(): Promise<ReadonlyMap<string, string>> {
   const found = new Map([['/', join(pageFolder, 'index.html')]]);
   for (const name of await readdir(pageFolder))
     if (/\.(js|css)$/.test(name)) found.set(`/dashboard/${name}`, join(pageFolder, name));
-  for (const name of await readdir(chartFolder).catch(() => []))
-    found.set(`/dashboard/chart/${name}`, join(chartFolder, name));
+  for (const name of await readdir(chartFolder)) found.set(`/dashboard/chart/${name}`, join(chartFolder, name));
   for (const [path, name] of Object.entries(libraries)) found.set(path, fileURLToPath(import.meta.resolve(name)));
   return found;
 }
@@ -56,7 +55,7 @@ async function listed(): Promise<ReadonlyMap<string, string>> {
 async function make(file: string, paths: readonly string[]): Promise<PageFile> {
   const isPage = basename(file) === 'index.html';
   const text = await readFile(file, 'utf8');
-  const plain = Buffer.from(isPage ? withModules(text, paths) : text);
+  const plain = Buffer.from(isPage ? withModules(text, paths) : withoutStyle(text, file));
   const headers = {
     'content-type': types[extname(file)] ?? 'application/octet-stream',
     'content-security-policy': isPage ? policy(text) : `default-src 'none'`,
@@ -68,6 +67,11 @@ async function make(file: string, paths: readonly string[]): Promise<PageFile> {
     'cross-origin-opener-policy': 'same-origin',
   };
   return { headers, plain, packed: await packed(plain, { level: 9 }) };
+}
+
+/** A drawing has a style of its own; on the page it is `chart.css` that counts, and the policy lets in no other. */
+function withoutStyle(text: string, file: string): string {
+  return extname(file) === '.svg' ? text.replace(/<style>[^]*?<\/style>/, '') : text;
 }
 
 /** Modules that import each other would be asked for one row after the other. */

@@ -17,7 +17,8 @@ import { nextCheck, span } from './words.js';
 /** @import { HistoryEntry } from '../../../../machines/facts.ts' */
 /** @import { Journey } from './journey.js' */
 
-const entries = 20;
+/** How many deployments are shown until more are asked for. */
+const entries = 8;
 
 /**
  * One app: where it is in its life, its program, what it says, what became of its deployments, and what to do with it.
@@ -73,16 +74,20 @@ export function App({ app, journey, deployments, isLive }) {
       }
       <${Actions} app=${app} isLive=${isLive} />
       <div class="cards">
-        <${Life} app=${app} journey=${journey} last=${history[0]} now=${now} />
-        <${Program} app=${app} now=${now} isLive=${isLive} />
-        <${Log} name=${name} isLive=${isLive} />
-        <${History}
-          entries=${history}
-          rejected=${app.rejected}
-          repository=${repository}
-          now=${now}
-          onMore=${history.length === limit ? () => setLimit(1_000) : null}
-        />
+        <div>
+          <${Life} app=${app} journey=${journey} last=${history[0]} now=${now} />
+          <${Log} name=${name} isLive=${isLive} />
+        </div>
+        <div>
+          <${Program} app=${app} now=${now} isLive=${isLive} />
+          <${History}
+            entries=${history}
+            rejected=${app.rejected}
+            repository=${repository}
+            now=${now}
+            onMore=${history.length === limit ? () => setLimit(limit + 50) : null}
+          />
+        </div>
       </div>
     </article>
   `;

@@ -50,7 +50,7 @@ function useShape(place) {
 }
 
 /**
- * A drawing of one's own. Its style is that of the page: one inside would need a looser policy.
+ * A drawing of one's own.
  *
  * @param {string} name
  */
@@ -76,7 +76,6 @@ function fetchDrawing(path) {
   request.responseType = 'document';
   request.onloadend = () => {
     const root = request.status === 200 ? (request.responseXML?.documentElement ?? null) : null;
-    root?.querySelector('style')?.remove();
     resolve(root && document.importNode(root, true));
   };
   request.send();

@@ -24,7 +24,10 @@ export function History({ entries, rejected, repository, now, onMore }) {
       <ol>
         ${entries.map(
           (entry) => html`
-            <li key=${entry.at + entry.revision} class=${entry.result === 'deployed' ? 'good' : 'poor'}>
+            <li
+              key=${entry.at + entry.revision}
+              class=${entry.result === 'deployed' && entry.reason === '' ? 'good' : 'poor'}
+            >
               <p>
                 <b>${entry.result}</b>
                 <span>

@@ -101,7 +101,7 @@ function Table(/** @type {{ apps: readonly AppStatus[], now: number }} */ { apps
     <table class="apps" role="table" aria-label="Apps, those in trouble first">
       <thead role="rowgroup">
         <tr role="row">
-          ${['App', 'State', 'Program', 'Health', 'Revision', 'Next check'].map(
+          ${['App', 'State', 'Program', 'Health', 'Revision', 'Next check', 'Trouble'].map(
             (title) => html`<th role="columnheader" scope="col">${title}</th>`,
           )}
         </tr>
@@ -120,7 +120,6 @@ function Row(/** @type {{ app: AppStatus, now: number }} */ { app, now }) {
     <tr role="row" class=${conditionOf(app)}>
       <td role="cell" class="name">
         <a href=${`#/apps/${encodeURIComponent(name)}`}>${name}</a>
-        ${error && html`<span class="error">${error.message}</span>`}
       </td>
       <td role="cell" class="state-cell"><${State} app=${app} /></td>
       <td role="cell" class=${`program-cell${isUnwell ? ' unwell' : ''}`}>${programWords(app, now)}</td>
@@ -129,6 +128,7 @@ function Row(/** @type {{ app: AppStatus, now: number }} */ { app, now }) {
         ${revision === null ? '–' : html`<code title=${revision}>${short(revision)}</code>`}
       </td>
       <td role="cell" class="check-cell">${nextCheck(app, now)}</td>
+      <td role="cell" class="error-cell">${error?.message}</td>
     </tr>
   `;
 }

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { Chart } from './chart.js';
 import { html } from './html.js';
 import { askJson, pathOfApp } from './huddle.js';
-import { percent, programWords, size } from './words.js';
+import { percent, programWords, size, span } from './words.js';
 
 /** @import { AppStatus } from '../../../control/status.ts' */
 
@@ -19,8 +19,9 @@ import { percent, programWords, size } from './words.js';
 /** Between two looks; milliseconds. */
 const every = 2_000;
 
-/** What is kept and shown; milliseconds. */
-const stretch = 5 * 60_000;
+/** What is kept, and what is shown at least; milliseconds. */
+const longest = 5 * 60_000;
+const shortest = 60_000;
 
 /** Of each app that has been looked at, for as long as the page is open. @type {Map<string, readonly Sample[]>} */
 const kept = new Map();
@@ -90,7 +91,7 @@ function useSamples(name, pid, isLive) {
       if (document.hidden) return;
       const { usage } = await askJson(`${pathOfApp(name)}/usage`, ending.signal);
       const at = Date.now();
-      const before = (kept.get(name) ?? []).filter((sample) => sample.at > at - stretch);
+      const before = (kept.get(name) ?? []).filter((sample) => sample.at > at - longest);
       kept.set(name, usage === null ? before : [...before, { at, ...usage }]);
       setTurn(at);
     };
@@ -139,13 +140,16 @@ function Curve({ title, points, most, say }) {
   const highest = Math.max(...values);
   const scale = Math.max(highest * 1.15, most);
   const end = points.at(-1)?.[0] ?? 0;
+  const stretch = Math.max(end - (points[0]?.[0] ?? end), shortest);
   const line = runs(points)
-    .map((run) => run.map(([at, each]) => `${x(at, end)} ${(height - (each / scale) * height).toFixed(1)}`))
+    .map((run) => run.map(([at, each]) => `${x(at, end, stretch)} ${(height - (each / scale) * height).toFixed(1)}`))
     .map((run) => `M${run.join('L')}`);
-  const label = `${title}: ${say(value)} now, at most ${say(highest)} in the last 5 minutes`;
+  const label = `${title}: ${say(value)} now, at most ${say(highest)} in the last ${span(stretch)}`;
   return html`
     <figure class="curve">
-      <figcaption><span>${title}</span> <b>${say(value)}</b> <small>at most ${say(highest)}</small></figcaption>
+      <figcaption>
+        <span>${title}</span> <b>${say(value)}</b> <small>at most ${say(highest)} in ${span(stretch)}</small>
+      </figcaption>
       <svg viewBox=${`0 0 ${width} ${height}`} preserveAspectRatio="none" role="img" aria-label=${label}>
         <path class="line" d=${line.join('')} vector-effect="non-scaling-stroke" />
       </svg>
@@ -156,8 +160,9 @@ function Curve({ title, points, most, say }) {
 /**
  * @param {number} at
  * @param {number} end
+ * @param {number} stretch
  */
-function x(at, end) {
+function x(at, end, stretch) {
   return (width - ((end - at) / stretch) * width).toFixed(1);
 }
 
