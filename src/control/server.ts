@@ -1,6 +1,7 @@
 import { lstatSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 import { attend, bounds } from './attend.ts';
 import type { Source } from './source.ts';
@@ -10,7 +11,7 @@ const { createServer } = process.getBuiltinModule('node:http');
 
 /** The control API while it is served. */
 export interface Control {
-  /** False when nobody is served any more: somebody has removed the socket, or the folder that it is in. */
+  /** False when nobody is served any more, and somebody could be: the socket has been removed, its folder is there. */
   isThere(): boolean;
   /** Ends every event stream and connection at once; a socket is removed. */
   close(): Promise<void>;
@@ -31,10 +32,13 @@ export async function serveControl(
   const close = attend(server, source, { from: 'socket', admit: () => null, heartbeat: options.heartbeat });
   await listen(server, path);
   return {
-    isThere: () => isPipe(path) || lstatSync(path, { throwIfNoEntry: false }) !== undefined,
+    // While its folder is away the socket may be coming back with it, and is listened to still.
+    isThere: () => isPipe(path) || isFound(path) || !isFound(dirname(path)),
     close,
   };
 }
+
+const isFound = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
 /** A name of Windows: it is gone with the process that listened, and only one can at a time. */
 const isPipe = (path: string): boolean => path.startsWith('\\\\.\\pipe\\');

