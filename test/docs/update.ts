@@ -2,11 +2,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { configReference } from '../../src/config/json-schema.ts';
 import { drawings } from './chart/draw.ts';
-import { flowChart } from './flow-chart.ts';
 
 /** What of the README is made from the code: the text between `<!-- NAME: … -->` and the next `<!-- end -->`. */
 const made: Readonly<Record<string, () => string>> = {
-  'flow chart': () => `\`\`\`mermaid\n${flowChart()}\`\`\`\n`,
   'config reference': () => `| section | key | meaning | default |\n| --- | --- | --- | --- |\n${configReference()}`,
 };
 
