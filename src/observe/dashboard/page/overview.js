@@ -123,7 +123,7 @@ function Row(/** @type {{ app: AppStatus, now: number }} */ { app, now }) {
       </td>
       <td role="cell" class="state-cell"><${State} app=${app} /></td>
       <td role="cell" class=${`program-cell${isUnwell ? ' unwell' : ''}`}>${programWords(app, now)}</td>
-      <td role="cell" class=${`health-cell ${health}`}>${health === 'unknown' ? '–' : health}</td>
+      <td role="cell" class=${health}>${health === 'unknown' ? '–' : health}</td>
       <td role="cell" class="revision-cell">
         ${revision === null ? '–' : html`<code title=${revision}>${short(revision)}</code>`}
       </td>

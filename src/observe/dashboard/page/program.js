@@ -57,7 +57,7 @@ export function Program({ app, now, isLive }) {
       ${
         hasFigures
           ? html`
-              <${Curve} title="Processor" points=${shares} most=${1} say=${percent} />
+              <${Curve} title="Processor" points=${shares} most=${0.1} say=${percent} />
               <${Curve}
                 title="Memory"
                 points=${samples.map(({ at, memory }) => [at, memory])}
