@@ -34,6 +34,10 @@ suite('Over TCP', { concurrency: true }, () => {
     ['GET', '/metrics'],
     ['GET', '/inspect'],
     ['GET', '/nowhere'],
+    ['POST', '/'],
+    ['POST', '/inspector'],
+    ['GET', '/dashboard'],
+    ['GET', '/dashboard/%2e%2e/api/apps'],
     ['HEAD', '/api/apps'],
     ['OPTIONS', '/api/apps'],
     ['POST', '/api/apps/shop/stop'],
@@ -250,7 +254,7 @@ suite('A WebSocket over TCP', { concurrency: true }, () => {
     assert.equal(await knock(t, `${address}/inspect?token=`), 401);
     assert.equal(await knock(t, `${address}/inspect?token=${token}`, { origin: 'https://evil.example' }), 403);
     assert.equal(await knock(t, `${address}/inspect?token=${token}`, { host: 'evil.example' }), 403);
-    assert.equal(await knock(t, `${address}/inspector?token=${token}`), 401);
+    assert.equal(await knock(t, `${address}/api/apps?token=${token}`), 401);
     assert.equal(await knock(t, `${address}/api/events`, withToken), 200);
   });
 
