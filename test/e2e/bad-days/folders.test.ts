@@ -141,7 +141,7 @@ suite('A folder that goes', { concurrency: 3 }, () => {
     const before = await huddle.live('shop', first);
 
     await rename(repo.remote, `${repo.remote}.away`);
-    await rm(stage.copy('shop'), { recursive: true });
+    await rm(stage.copy('shop'), { recursive: true, maxRetries: 20 });
     const told = await huddle.until('shop', ({ error }) => error?.code === 'directory-missing', 'told');
     assert.match(told.error?.message ?? '', /the working copy has gone/);
     assert.match(told.error?.hint ?? '', /clones it again/);
