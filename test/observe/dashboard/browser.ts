@@ -22,7 +22,7 @@ export interface Visit {
   readonly requests: readonly string[];
   readonly complaints: readonly string[];
   /** Fails where it asked another origin for anything, or where the browser had something to say; `but` is expected. */
-  isClean(but?: RegExp): void;
+  readonly isClean: (but?: RegExp) => void;
 }
 
 export async function visit(
@@ -40,16 +40,16 @@ export async function visit(
   page.on('websocket', (socket) => requests.push(socket.url()));
   page.on('console', (message) => complaints.push(message.text()));
   page.on('pageerror', (error) => complaints.push(String(error)));
-  await page.addInitScript(() => {
-    addEventListener('securitypolicyviolation', ({ violatedDirective }) => console.error(`CSP: ${violatedDirective}`));
-  });
+  await page.addInitScript(
+    `addEventListener('securitypolicyviolation', ({ violatedDirective }) => console.error('CSP: ' + violatedDirective))`,
+  );
   await page.goto(link);
   const { origin } = new URL(link);
   return {
     page,
     requests,
     complaints,
-    isClean(but) {
+    isClean: (but) => {
       const asked = requests.filter((url) => !url.startsWith('data:')).map((url) => new URL(url).origin);
       assert.deepEqual([...new Set(asked)], [origin]);
       assert.deepEqual(but === undefined ? complaints : complaints.filter((text) => !but.test(text)), []);
@@ -74,15 +74,14 @@ export async function played(t: TestContext, ...apps: readonly AppStatus[]) {
 
 /** The states that the drawing of an app has been lit for, from now on; `document.title` tells nothing of what was fast. */
 export async function watchStates(page: Page): Promise<() => Promise<string[]>> {
-  await page.evaluate(() => {
-    const seen: string[] = [];
+  await page.evaluate(`{
+    window.seenStates = [];
     const look = () => {
       const state = document.querySelector('.life .live[data-state]')?.getAttribute('data-state');
-      if (state && seen.at(-1) !== state) seen.push(state);
+      if (state && seenStates.at(-1) !== state) seenStates.push(state);
     };
     new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
     look();
-    Object.assign(window, { seenStates: seen });
-  });
+  }`);
   return async () => (await page.evaluate('window.seenStates')) as string[];
 }

@@ -66,7 +66,7 @@ suite('The files of the dashboard', () => {
   test('let no script in but their own, and nobody put a frame around them', async (t) => {
     const { url } = await played(t);
     const { headers, body } = await ask(url, '/');
-    const policy = headers['content-security-policy'] ?? '';
+    const policy = String(headers['content-security-policy']);
     assert.match(policy, /^default-src 'none'; script-src 'self' 'sha256-/);
     for (const part of ["style-src 'self'", "connect-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"])
       assert.ok(policy.split('; ').includes(part), part);

@@ -2,7 +2,8 @@ import { useEffect, useRef } from 'preact/hooks';
 import { html } from './html.js';
 
 /**
- * A dialog that is open for as long as it is there; the browser keeps the focus in it and gives it back afterwards.
+ * A dialog that is open for as long as it is there; the browser keeps the focus in it. Afterwards it is
+ * where it was; the browser would see to that as well, were the dialog not gone before it is closed.
  *
  * @param {{ title: string, onClose: () => void, children?: unknown }} props
  */
@@ -10,9 +11,11 @@ export function Dialog({ title, onClose, children }) {
   /** @type {{ current: HTMLDialogElement | null }} */
   const element = useRef(null);
   useEffect(() => {
-    const dialog = element.current;
-    dialog?.showModal();
-    return () => dialog?.close();
+    const before = document.activeElement;
+    element.current?.showModal();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
   }, []);
   return html`
     <dialog ref=${element} aria-labelledby="dialog-title" onClose=${onClose}>

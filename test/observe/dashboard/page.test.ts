@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import type { AppStatus } from '../../../src/control/status.ts';
+import { appStatus, historyEntry, revision } from '../../control/fake-source.ts';
+import { token } from '../../control/visitor.ts';
+import { eventually } from '../../e2e/harness.ts';
+import { barriers, isTooWide } from './access.ts';
+import { openBrowser, played, skip, visit } from './browser.ts';
+
+// The page in a real browser, on apps that a test plays: every condition that there is, and a hundred of them.
+
+const soon = () => new Date(Date.now() + 42_500).toISOString();
+const down: AppStatus['program'] = { state: 'down', pid: null, since: null, restarts: 0, adopted: false };
+
+function conditions(): AppStatus[] {
+  const error = {
+    code: 'remote-unreachable',
+    message: 'asking https://example.org/a-very-long-name/of-a-repository/that-does-not-break.git: no route to host',
+    hint: 'Huddle tries again.',
+  } as const;
+  return [
+    appStatus('api', { nextCheck: soon() }),
+    appStatus('blog', { state: 'testing', previous: 'a'.repeat(40) }),
+    appStatus('cart', { error, nextCheck: soon() }),
+    appStatus('docs', { state: 'stopped', program: down, health: 'unknown', nextCheck: null }),
+    appStatus('edge', { paused: true, pinned: true, nextCheck: null }),
+    appStatus('feed', { program: { ...down, state: 'given up', restarts: 5 }, health: 'unknown' }),
+    appStatus('gate', { health: 'unhealthy' }),
+    appStatus('hall', { state: 'waiting', revision: null, program: down, health: 'unknown', error }),
+    appStatus('an-app-whose-name-is-longer-than-any-name-should-be-on-a-phone', {
+      program: { ...down, state: 'backing off' },
+    }),
+  ];
+}
+
+const names = (page: Page) => page.locator('.apps td.name a').allTextContents();
+
+const phone = { viewport: { width: 360, height: 740 } };
+
+suite('The dashboard', { skip, concurrency: 2 }, () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await openBrowser();
+  });
+  after(() => browser.close());
+
+  test('lists those in trouble first, and only those that are looked for', async (t) => {
+    const { source, link } = await played(t, ...conditions());
+    const { page, isClean } = await visit(t, browser, link);
+    await page.getByText('5 of 9 in trouble').waitFor();
+    assert.deepEqual(
+      await names(page),
+      ['an-app-whose-name-is-longer-than-any-name-should-be-on-a-phone'].concat(
+        'feed gate hall cart api blog docs edge'.split(' '),
+      ),
+    );
+    const row = (name: string) => page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
+    assert.match((await row('api').textContent()) ?? '', /running\s*up .*healthy\s*9c8d7e6\s*in 4\d s/);
+    assert.match((await row('cart').textContent()) ?? '', /no route to host/);
+    assert.match((await row('edge').textContent()) ?? '', /paused/);
+
+    await page.getByLabel('Filter by name').fill('A');
+    assert.equal((await names(page)).length, 5);
+    await page.getByLabel('Filter by state').selectOption('trouble');
+    assert.equal((await names(page)).length, 4);
+    await page.getByLabel('Filter by name').fill('');
+    await page.getByLabel('Filter by state').selectOption('stopped');
+    assert.deepEqual(await names(page), ['docs']);
+
+    source.put(appStatus('docs'));
+    await page.getByText('No app is like that.').waitFor();
+    await page.getByLabel('Filter by state').selectOption('');
+    source.put(appStatus('new'));
+    source.remove('api');
+    await page.getByRole('link', { name: 'new' }).waitFor();
+    assert.ok(!(await names(page)).includes('api'));
+    isClean();
+  });
+
+  test('shows a hundred apps, and what changes about them', async (t) => {
+    const apps = Array.from({ length: 100 }, (_, index) => appStatus(`app-${String(index).padStart(3, '0')}`));
+    const { source, link } = await played(t, ...apps);
+    const { page, isClean } = await visit(t, browser, link);
+    await page.getByText('100 apps, all well').waitFor();
+    assert.equal((await names(page)).length, 100);
+    for (const { name } of apps) source.put(appStatus(name, { state: 'checking' }));
+    await eventually(
+      'all are checking',
+      async () => (await page.locator('.state-word', { hasText: 'checking' }).count()) === 100,
+    );
+    source.put(appStatus('app-073', { health: 'unhealthy' }));
+    await eventually('the one in trouble is first', async () => (await names(page))[0] === 'app-073');
+    isClean();
+  });
+
+  for (const [look, options] of [
+    ['light', { colorScheme: 'light' }],
+    ['dark', { colorScheme: 'dark' }],
+    ['light, on a phone', { colorScheme: 'light', ...phone }],
+    ['dark, on a phone', { colorScheme: 'dark', ...phone }],
+  ] as const) {
+    test(`keeps nobody out: names, headings, contrast (${look})`, async (t) => {
+      const { source, link } = await played(t, ...conditions());
+      source.used = { processes: 3, memory: 52_000_000, cpu: 1.5 };
+      source.past.push(historyEntry({ reason: '' }), historyEntry({ result: 'test failed', reason: 'exit code 1' }));
+      const { page, isClean } = await visit(t, browser, link, options);
+      await page.getByText('5 of 9 in trouble').waitFor();
+      assert.deepEqual(await barriers(page), []);
+      assert.equal(await isTooWide(page), false);
+      for (const name of ['blog', 'cart', 'an-app-whose-name-is-longer-than-any-name-should-be-on-a-phone']) {
+        await page.evaluate(`location.hash = '#/apps/${name}'`);
+        await page.getByRole('heading', { name, level: 1 }).waitFor();
+        await page.locator('.life .live[data-state]').waitFor();
+        await page.locator('.history .poor').waitFor();
+        await page.getByText('The life of a program').click();
+        await page.locator('.program .live[data-state]').waitFor();
+        assert.deepEqual(await barriers(page), [], name);
+        assert.equal(await isTooWide(page), false, name);
+      }
+      await page.getByRole('button', { name: 'Deploy …' }).click();
+      await page.getByRole('dialog', { name: /^Deploy an-app/ }).waitFor();
+      assert.deepEqual(await barriers(page), []);
+      isClean(/404 \(Not Found\)/);
+    });
+  }
+
+  test('is used by keys alone: from the list to an app, an order, and back', async (t) => {
+    const { source, link } = await played(t, ...conditions());
+    source.outcome = () => Promise.resolve('restarted, pid 4712');
+    const { page, isClean } = await visit(t, browser, link);
+    await page.getByText('5 of 9 in trouble').waitFor();
+    const { keyboard } = page;
+    const focused = () =>
+      page.evaluate('document.activeElement.textContent || document.activeElement.getAttribute("aria-label")');
+    const ring = () => page.evaluate('getComputedStyle(document.activeElement).outlineStyle');
+    const order: unknown[] = [];
+    for (let step = 0; step < 5; step++) {
+      await keyboard.press('Tab');
+      order.push(await focused());
+      if (step !== 4) assert.equal(await ring(), 'solid', String(order.at(-1)));
+    }
+    assert.deepEqual(order.slice(0, 3), ['To the content', 'Keys', 'Filter by name']);
+    await keyboard.press('/');
+    await keyboard.press('Escape');
+    await page.getByLabel('Filter by name').fill('api');
+    await keyboard.press('Tab');
+    await keyboard.press('Tab');
+    assert.equal(await focused(), 'api');
+    await keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'api', level: 1 }).waitFor();
+    assert.equal(await page.title(), 'api: running · Huddle');
+
+    await keyboard.press('r');
+    const dialog = page.getByRole('dialog', { name: 'Restart api?' });
+    await dialog.waitFor();
+    await keyboard.press('c');
+    await keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    assert.deepEqual(source.orders, []);
+    await page.getByRole('button', { name: 'Restart …' }).focus();
+    await keyboard.press('Enter');
+    await dialog.waitFor();
+    await keyboard.press('Tab');
+    assert.equal(await focused(), 'Restart');
+    await keyboard.press('Enter');
+    await page.getByRole('status').filter({ hasText: 'Restart restarted, pid 4712' }).waitFor();
+    assert.deepEqual(source.orders, ['restart api']);
+    assert.equal(await focused(), 'Restart …');
+    await keyboard.press('Escape');
+    await page.getByRole('heading', { name: 'Apps' }).waitFor();
+    assert.deepEqual(await names(page), ['api']);
+    isClean();
+  });
+
+  test('has single keys that can be turned off', async (t) => {
+    const { source, link } = await played(t, appStatus('shop'));
+    const { page } = await visit(t, browser, link);
+    await page.getByRole('link', { name: 'shop' }).click();
+    await page.getByRole('heading', { name: 'shop' }).waitFor();
+    await page.keyboard.press('?');
+    await page.getByLabel('Single keys act').uncheck();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('c');
+    await page.keyboard.press('Escape');
+    await page.getByRole('heading', { name: 'Apps' }).waitFor();
+    assert.deepEqual(source.orders, []);
+  });
+
+  test('takes the token out of the address bar, keeps it for the tab, and says how to get one', async (t) => {
+    const { url, link } = await played(t, appStatus('shop'));
+    const { page, requests } = await visit(t, browser, link);
+    await page.getByRole('link', { name: 'shop' }).waitFor();
+    assert.equal(page.url(), `${url}/`);
+    assert.ok(requests.every((request) => !request.includes(token)));
+    assert.equal(await page.evaluate('document.cookie + localStorage.length'), '0');
+    await page.reload();
+    await page.getByRole('link', { name: 'shop' }).waitFor();
+
+    const stranger = await visit(t, browser, `${url}/#/apps/shop`);
+    await stranger.page.getByText('huddle -c DIR open').waitFor();
+    assert.ok(!(await stranger.page.content()).includes('9c8d7e6'));
+    await stranger.page.evaluate(`location.hash = 'token=${'W'.repeat(43)}'`);
+    await stranger.page.getByText('the token is missing or wrong').waitFor();
+    await stranger.page.evaluate(`location.hash = 'token=${token}'`);
+    await stranger.page.getByRole('link', { name: 'shop' }).waitFor();
+    stranger.isClean(/401 \(Unauthorized\)/);
+  });
+
+  test('shows what comes from outside as text, and links to commits only where the forge is known', async (t) => {
+    const evil = `<img src=x onerror="alert(1)">`;
+    const { source, link } = await played(
+      t,
+      appStatus('shop', { branch: evil, error: { code: 'internal', message: evil, hint: evil } }),
+    );
+    source.past.push(historyEntry({ reason: evil, from: 'a'.repeat(40) }));
+    const folder = mkdtempSync(join(tmpdir(), 'huddle-dashboard-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    source.logFolder = folder;
+    writeFileSync(join(folder, 'shop.log'), `${evil} \u001b[31mred\u001b[0m \u001b]0;title\u0007 \u202eback\n`);
+    const { page, isClean } = await visit(t, browser, link);
+    await page.getByRole('link', { name: 'shop' }).click();
+    await page
+      .getByRole('log')
+      .filter({ hasText: `${evil} red ␛]0;title␇ \ufffdback` })
+      .waitFor();
+    await page.locator('.history .reason', { hasText: evil }).waitFor();
+    assert.equal(await page.locator('img').count(), 0);
+    assert.equal(await page.locator('a.commit').count(), 0);
+
+    source.repository = () => ({
+      remote: 'https://github.com/a/b',
+      commit: 'https://github.com/a/b/commit/{revision}',
+    });
+    await page.reload();
+    const commit = page.locator('.history a.commit').last();
+    await commit.waitFor();
+    assert.equal(await commit.getAttribute('href'), `https://github.com/a/b/commit/${revision}`);
+    assert.equal(await commit.getAttribute('rel'), 'noopener noreferrer');
+    isClean();
+  });
+
+  test('moves nothing for who does not want that', async (t) => {
+    const { link } = await played(t, appStatus('shop', { state: 'testing' }));
+    for (const reducedMotion of ['reduce', 'no-preference'] as const) {
+      const { page } = await visit(t, browser, link, { reducedMotion });
+      await page.locator('.sign .ring').waitFor();
+      const count = (await page.evaluate('document.getAnimations().length')) as number;
+      assert.equal(count > 0, reducedMotion === 'no-preference');
+    }
+  });
+});
