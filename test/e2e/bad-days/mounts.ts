@@ -16,8 +16,13 @@ export class Mounts {
 
   /** The folder as it is, to be read only; files that are open for writing stay so. */
   readOnly(folder: string): void {
-    this.#mount(folder, '--bind', folder, folder);
-    run('mount', '-o', 'remount,bind,ro', folder);
+    // Made so beside it: in its place somebody might open a file between the two steps.
+    const beside = `${folder}.beside`;
+    mkdirSync(beside);
+    this.#mount(beside, '--bind', folder, beside);
+    run('mount', '-o', 'remount,bind,ro', beside);
+    this.#mount(folder, '--bind', beside, folder);
+    this.off(beside);
   }
 
   resize(folder: string, size: string): void {
