@@ -16,7 +16,7 @@ suite('The live statecharts of a running Huddle', () => {
     });
     const huddle = stage.startHuddle(['--listen', '127.0.0.1:0']);
     await huddle.live('shop', first);
-    const { url } = (await eventually('it listens', () => urlIn(huddle.log))) as { url: string };
+    const { url } = await eventually('it listens', () => urlIn(huddle.log));
     const token = readFileSync(stage.file('.huddle/token'), 'utf8').trim();
     const viewer = `${url.replace('http', 'ws')}/inspect?token=${token}`;
 
