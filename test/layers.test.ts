@@ -40,6 +40,8 @@ const parts: readonly Part[] = [
     may: [...facts, 'src/platform/', 'src/ledger/paths.ts', 'src/logs/follow.ts'],
     types: ['machines/'],
   },
+  // Runs in a browser: nothing else of Huddle is there.
+  { files: ['src/observe/dashboard/page/'], may: [] },
   { files: ['src/observe/'], may: facts, types: ['machines/', 'src/control/'] },
   { files: ['src/version.ts'], may: [] },
   // What the slots of the machines do, put together from the adapters: wire.ts fills the slots with it.
@@ -115,7 +117,10 @@ function folders(names: string): string[] {
 }
 
 /** Packages that a part may import besides Node's own modules; a part without a line may import any. */
-const packages: Readonly<Record<string, readonly string[]>> = { 'machines/': ['xstate'] };
+const packages: Readonly<Record<string, readonly string[]>> = {
+  'machines/': ['xstate'],
+  'src/observe/dashboard/page/': ['preact', 'preact/hooks', 'htm'],
+};
 
 const longest = 300;
 

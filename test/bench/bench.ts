@@ -4,6 +4,7 @@ import { scene, type Scene } from '../e2e/harness.ts';
 import { checks } from './checks.ts';
 import { crash } from './crash.ts';
 import { crowd } from './crowd.ts';
+import { dashboard } from './dashboard.ts';
 import { deployment } from './deployment.ts';
 import { tableOf, type Line } from './line.ts';
 import { takeover } from './takeover.ts';
@@ -23,6 +24,7 @@ const measurements: Readonly<Record<string, (stage: Scene) => Promise<Line[]>>> 
   checks: (stage) => checks(stage, quick ? 5 : 30),
   takeover: (stage) => takeover(stage, quick ? 5 : 30, quick ? 10 : 60),
   logs: (stage) => logs(stage, quick ? 2 : 8, quick ? 200 : 1024),
+  dashboard: (stage) => dashboard(stage, quick ? 3 : 20, quick ? 10 : 60),
   status: (stage) => status(stage, quick ? 10 : 50),
 };
 

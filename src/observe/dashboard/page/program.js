@@ -47,7 +47,7 @@ export function Program({ app, now, isLive }) {
         </div>
         <div>
           <dt>Process</dt>
-          <dd>${program.pid ?? '–'}${hasFigures && last.processes > 1 && ` + ${last.processes - 1}`}</dd>
+          <dd>${program.pid ?? '–'}${hasFigures && last.processes > 1 && ` and ${last.processes - 1} more`}</dd>
         </div>
         <div>
           <dt>Restarts</dt>
