@@ -37,7 +37,7 @@ export interface Attempt {
 /** What an operator asked for that is still to come. */
 export type Wish =
   | { readonly type: 'deploy'; readonly revision: string | null }
-  | { readonly type: 'rollback' }
+  | { readonly type: 'rollback'; readonly leaving: Revision }
   /** While it is still being stopped. */
   | { readonly type: 'start' };
 
@@ -133,6 +133,16 @@ export function canGoBack({ facts, target, config }: AppContext): boolean {
   return (
     target?.way === 'forward' && facts.good !== null && facts.good !== target.revision && config.deployment.rollback
   );
+}
+
+/** What an operator who asks for a rollback wants to leave: what is being deployed, or what is in place. */
+export function leftByRollback({ facts, target }: AppContext): Revision | null {
+  return target?.way === 'forward' ? target.revision : facts.current;
+}
+
+/** Whether there is a good revision to roll back to, now or when the deployment that is under way has ended. */
+export function canRollBack({ facts, target }: AppContext): boolean {
+  return target?.way === 'forward' ? facts.good !== null : facts.previous !== null;
 }
 
 /** A script that failed leaves a half-made tree: back to the good revision, whatever `rollback` says. */

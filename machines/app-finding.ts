@@ -165,7 +165,7 @@ export const checking = appSetup.createStateConfig({
       { actions: 'startCurrent' },
     ],
     deploy: { target: 'checking', reenter: true, actions: 'noteWish' },
-    rollback: { guard: 'hasPrevious', target: 'idle', actions: 'noteWish' },
+    rollback: { guard: 'canRollBack', target: 'idle', actions: 'noteWish' },
   },
 });
 
@@ -236,6 +236,6 @@ export const testing = appSetup.createStateConfig({
       { actions: 'startCurrent' },
     ],
     deploy: { target: 'checking', actions: ['dropTarget', 'noteWish'] },
-    rollback: { guard: 'hasPrevious', target: 'idle', actions: ['dropTarget', 'noteWish'] },
+    rollback: { guard: 'canRollBack', target: 'idle', actions: ['dropTarget', 'noteWish'] },
   },
 });

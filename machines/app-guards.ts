@@ -2,6 +2,7 @@ import {
   type AppContext,
   type AppEvent,
   canGoBack,
+  canRollBack,
   canRestore,
   isServing,
   isUnwanted,
@@ -65,7 +66,10 @@ export const guards = {
   isLeaving: ({ context }: Scene) => context.leave !== null,
   isLeavingForGood: ({ context }: Scene) => context.leave !== null && context.leave !== 'stop',
   isCondemned: ({ context }: Scene) => context.condemned !== null,
-  wantsRollback: ({ context }: Scene) => context.wish?.type === 'rollback' && context.facts.previous !== null,
+  wantsRollback: ({ context: { wish, facts } }: Scene) =>
+    wish?.type === 'rollback' && wish.leaving === facts.current && facts.previous !== null,
+  /** There is nothing left to roll back. */
+  isRollbackOver: ({ context }: Scene) => context.wish?.type === 'rollback',
   wantsStart: ({ context: { wish } }: Scene) => wish?.type === 'start' || wish?.type === 'deploy',
   wantsDeploy: ({ context }: Scene) => context.wish?.type === 'deploy',
   wantsCheck: ({ context }: Scene) => context.checkAgain && mayCheck(context),
@@ -74,7 +78,7 @@ export const guards = {
   mayTry: ({ context }: Scene) => mayTry(context),
   /** Paused before there was anything to run. */
   isLeftAlone: ({ context }: Scene) => !mayTry(context) && context.facts.current === null,
-  hasPrevious: ({ context }: Scene) => context.facts.previous !== null,
+  canRollBack: ({ context }: Scene) => canRollBack(context),
   isNothingChanged: ({ context, event }: Scene) => event.type === 'config' && isSame(context.config, event.config),
   isRepositoryChanged: ({ context, event }: Scene) =>
     event.type === 'config' && disturbance(context.config, event.config) === 'repository',

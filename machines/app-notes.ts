@@ -6,6 +6,7 @@ import {
   configChange,
   dueTime,
   type Leave,
+  leftByRollback,
   mayCheck,
   mayTry,
   isGone,
@@ -69,11 +70,25 @@ export const appNotes = appSlots.extend({
         ? { trouble, failures, objection, condemned: null }
         : { trouble: null, failures: 0, objection: null, condemned: null },
     ),
-    noteWish: assign(({ event }) => {
-      if (event.type === 'deploy' || event.type === 'rollback') return { wish: event };
+    noteWish: assign(({ context, event }) => {
+      if (event.type === 'deploy') return { wish: event };
+      if (event.type === 'rollback') return { wish: { ...event, leaving: leftByRollback(context) ?? '' } };
       return event.type === 'start' || event.type === 'restart' ? { wish: { type: 'start' as const } } : {};
     }),
     dropWish: assign({ wish: null }),
+    /** A deployment that failed by itself has gone where the operator wants it: there it stays. */
+    noteRolledBack: assign(({ context: { facts, wish, now } }) =>
+      wish?.type === 'rollback' && wish.leaving !== facts.current
+        ? {
+            wish: null,
+            facts: {
+              ...facts,
+              pinned: true,
+              rejected: withRejection(facts.rejected, wish.leaving, 'rolled back', now()),
+            },
+          }
+        : { wish: null },
+    ),
     pinIfNamed: assign(({ context: { facts, wish } }) => ({
       facts: { ...facts, pinned: facts.pinned || (wish?.type === 'deploy' && wish.revision !== null) },
     })),

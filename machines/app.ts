@@ -25,7 +25,7 @@ export const appMachine = appSetup.createMachine({
     pause: { actions: ['pause', { type: 'tell', params: { type: 'paused' } }] },
     resume: { actions: ['resume', 'noteCheck', { type: 'tell', params: { type: 'resumed' } }] },
     deploy: { actions: 'noteWish' },
-    rollback: { guard: 'hasPrevious', actions: 'noteWish' },
+    rollback: { guard: 'canRollBack', actions: 'noteWish' },
     restart: { guard: 'isServing', actions: 'restartProgram' },
     config: [
       { guard: 'isNothingChanged' },
@@ -99,6 +99,7 @@ export const appMachine = appSetup.createMachine({
           target: 'stopping',
           actions: ['aimPrevious', { type: 'tell', params: rollingBackNews }],
         },
+        { guard: 'isRollbackOver', target: 'running', reenter: true, actions: 'noteRolledBack' },
         { guard: 'wantsDeploy', target: 'checking' },
         { guard: 'wantsCheck', target: 'checking' },
       ],

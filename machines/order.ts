@@ -1,4 +1,4 @@
-import { type AppContext, mayCheck } from './app-context.ts';
+import { type AppContext, canRollBack, leftByRollback, mayCheck } from './app-context.ts';
 import type { HistoryEntry, Revision } from './facts.ts';
 import { Failure } from './failure.ts';
 import { type AppCommand, type AppState, doing, type Order } from './protocol.ts';
@@ -30,7 +30,8 @@ export type Outcome =
   | { readonly type: 'in place'; readonly branch: string; readonly revision: Revision }
   /** The remote is where it was when this revision was rejected; or its remote test has no verdict yet. */
   | { readonly type: 'still rejected' | 'test pending'; readonly branch: string; readonly revision: Revision }
-  | { readonly type: 'deployed' | 'rolled back'; readonly revision: Revision; readonly entry: HistoryEntry };
+  | { readonly type: 'deployed'; readonly revision: Revision; readonly entry: HistoryEntry }
+  | { readonly type: 'rolled back'; readonly revision: Revision };
 
 /** An order that was carried out. */
 export type Done = Exclude<Outcome, { type: 'failed' }>;
@@ -47,7 +48,7 @@ export function refusal({ type }: Order, { state, context }: Look): Failure | nu
       return refuse(facts.paused ? 'it is paused' : 'it is pinned', `Let it go on: huddle resume ${name}`);
     case 'rollback':
       if (state === 'stopped') return refuse('it is stopped', `Start it first: huddle start ${name}`);
-      if (facts.previous !== null) return null;
+      if (canRollBack(context)) return null;
       return refuse('there is no good revision before the one in place', `See: huddle history ${name}`);
     case 'restart':
       if (config.application.start !== null) return null;
@@ -84,9 +85,9 @@ export function outcome({ order, before, entries }: Given, look: Look): Outcome 
       return context.trouble !== null && context.trouble !== before.trouble ? failed(order, context) : null;
     case 'start':
     case 'restart':
-      return isResting ? ofStart(order, look) : null;
+      return ofStart(order, look);
     default:
-      return isResting ? ofDeployment({ order, before, entries }, look) : null;
+      return isResting ? ofDeployment({ order, before, entries: own(before, entries) }, look) : null;
   }
 }
 
@@ -96,34 +97,45 @@ export function commandFor(order: Order, { state, context: { program } }: Look):
   return order.type === 'start' && state === 'running' && isGivenUp ? { type: 'restart' } : order;
 }
 
-function ofStart(order: Order, { state, context }: Look): Outcome | null {
+/** The deployment that was under way when the order was given is not the order's. */
+function own({ target, attempt }: AppContext, entries: readonly HistoryEntry[]): readonly HistoryEntry[] {
+  return target !== null && attempt !== null ? entries.slice(1) : entries;
+}
+
+/** Checks and tests go on beside the program; a deployment that has begun brings another one. */
+function ofStart(order: Order, { state, context, isResting }: Look): Outcome | null {
   const { program, config } = context;
   const isUp = program.state === 'up' || (program.state === 'down' && program.failure === null);
-  if (state !== 'running') return failed(order, context);
+  if (state !== 'running' && state !== 'checking' && state !== 'testing')
+    return isResting ? failed(order, context) : null;
   if (config.application.start === null || (isUp && program.verdict === 'accepted'))
     return { type: order.type === 'start' ? 'started' : 'restarted' };
   const isOver = program.verdict === 'refused' || program.state === 'given up' || program.state === 'backing off';
   return isOver && program.state !== 'stopping' ? failed(order, context) : null;
 }
 
-function ofDeployment({ order, entries }: Given, { context, state }: Look): Outcome {
+function ofDeployment({ order, before, entries }: Given, { context, state }: Look): Outcome {
   const { facts, trouble, objection, asked, program } = context;
   const entry = entries.at(-1);
   const branch = facts.branch ?? '';
   if (trouble !== null || facts.current === null || state === 'stopped') return failed(order, context);
-  const isWayBack = order.type === 'rollback' || entry?.result === 'deployed';
-  if (entry !== undefined && (!isWayBack || objection !== null || program.verdict === 'refused'))
-    return failed(order, context, entry.reason);
-  if (entry !== undefined) {
-    const type = order.type === 'rollback' ? 'rolled back' : 'deployed';
-    return { type, revision: facts.current, entry };
+  if (order.type === 'rollback') {
+    const isBack = facts.current !== leftByRollback(before) && facts.current === facts.good;
+    return isBack && program.verdict !== 'refused'
+      ? { type: 'rolled back', revision: facts.current }
+      : failed(order, context);
   }
-  if (order.type === 'rollback') return failed(order, context);
+  if (entry !== undefined)
+    return entry.result === 'deployed' && objection === null && program.verdict !== 'refused'
+      ? { type: 'deployed', revision: facts.current, entry }
+      : failed(order, context, entry.reason);
   const tip = asked?.tip ?? facts.current;
   if (order.type === 'check' && tip !== facts.current)
     return { type: objection?.code === 'test-pending' ? 'test pending' : 'still rejected', branch, revision: tip };
-  if (objection !== null && order.type !== 'check') return failed(order, context);
-  return { type: 'in place', branch, revision: facts.current };
+  const isNamed = order.type === 'deploy' && order.revision !== null;
+  return isNamed || order.type === 'check' || objection === null
+    ? { type: 'in place', branch, revision: facts.current }
+    : failed(order, context);
 }
 
 function failed({ type }: Order, context: AppContext, reason = 'it has not come to that'): Outcome {

@@ -201,6 +201,17 @@ suite('An order to restart', () => {
     assert.deepEqual(told, ['restart: not-accepted: it ended with exit code 3']);
   });
 
+  test('is done beside a test that goes on, whose deployment is another matter', async () => {
+    const { told, give, world } = await running({ config: tested });
+    world.tip = 'b';
+    const tests = Promise.withResolvers<void>();
+    world.gate = (slot) => (slot === 'test' ? tests.promise : Promise.resolve());
+    await give('check');
+    await give('restart', 3);
+    assert.deepEqual(told, ['restart: restarted']);
+    tests.resolve();
+  });
+
   test('also starts an app that is stopped', async () => {
     const { told, give } = await running({ facts: { stopped: true } });
     await give('restart', 3);
@@ -234,6 +245,66 @@ suite('An order to deploy and to roll back', () => {
     await give('rollback');
     const none = 'rollback: not-accepted: there is no good revision before the one in place';
     assert.deepEqual(told, ['rollback: rolled back z', none]);
+  });
+
+  test('leaves what is being deployed, also where that is not accepted: back once, not twice', async () => {
+    const { told, give, pass, world, stage } = await running({});
+    const pulls = Promise.withResolvers<void>();
+    world.gate = (slot) => (slot === 'pull' ? pulls.promise : Promise.resolve());
+    world.fate = (revision) => (revision === 'b' ? { code: 7, signal: null } : null);
+    await give({ type: 'deploy', revision: 'b' });
+    await give('rollback');
+    pulls.resolve();
+    await pass(10);
+    assert.deepEqual(told.slice(1), ['rollback: rolled back a']);
+    const { current, good, previous, pinned, rejected } = stage.facts();
+    assert.deepEqual([current, good, previous, pinned], ['a', 'a', 'z', true]);
+    assert.deepEqual(
+      rejected.map(({ revision }) => revision),
+      ['b'],
+    );
+  });
+
+  test('leaves what is being deployed when that is accepted', async () => {
+    const { told, give, pass, world, stage } = await running({});
+    const pulls = Promise.withResolvers<void>();
+    world.gate = (slot) => (slot === 'pull' ? pulls.promise : Promise.resolve());
+    await give({ type: 'deploy', revision: 'b' });
+    await give('rollback');
+    pulls.resolve();
+    await pass(10);
+    assert.deepEqual(told.slice(1), ['rollback: rolled back a']);
+    assert.deepEqual([stage.facts().current, stage.facts().pinned], ['a', true]);
+  });
+
+  test('leaves no wish behind that nothing can fulfil', async () => {
+    const { told, give, pass, world, stage } = await running({});
+    const pulls = Promise.withResolvers<void>();
+    world.tip = 'z';
+    world.gate = (slot) => (slot === 'pull' ? pulls.promise : Promise.resolve());
+    world.fate = (revision) => (revision === 'z' ? { code: 7, signal: null } : null);
+    await give('check');
+    await give('rollback');
+    pulls.resolve();
+    await pass(10);
+    assert.deepEqual(told.at(-1), 'rollback: rolled back a');
+    await give('restart', 3);
+    assert.deepEqual(told.at(-1), 'restart: restarted');
+    assert.equal(stage.app.getSnapshot().context.wish, null);
+  });
+
+  test('of the good revision while another one fails is done when that one is left', async () => {
+    const { told, give, pass, world, stage } = await running({});
+    const pulls = Promise.withResolvers<void>();
+    world.tip = 'b';
+    world.gate = (slot) => (slot === 'pull' ? pulls.promise : Promise.resolve());
+    world.fate = (revision) => (revision === 'b' ? { code: 7, signal: null } : null);
+    await give('check');
+    await give({ type: 'deploy', revision: 'a' });
+    pulls.resolve();
+    await pass(10);
+    assert.deepEqual(told, ['check: not-accepted: it ended with exit code 7', 'deploy: in place a']);
+    assert.equal(stage.facts().pinned, true);
   });
 
   test('is off when another one comes in between, and the last one wins', async () => {
