@@ -91,7 +91,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   /** What makes it impossible to go on. */
   let fatal: Failure | null = null;
+  /** The apps whose actor has died, and has not begun anew. */
   const died = new Set<string>();
+  let isDetached = false;
+  const leave = () => {
+    isDetached = true;
+    if (root.getSnapshot().status === 'active') root.send({ type: 'detach' });
+  };
 
   const notifier = openNotifier(desk);
   const machine = wire({
@@ -132,8 +138,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const inspect = (event: InspectionEvent) => {
     inspector?.observe(event);
     if (event.type !== '@xstate.snapshot' || !isAppActor(event.actorRef)) return;
-    const { value, context } = event.actorRef.getSnapshot();
+    const { value, context, status } = event.actorRef.getSnapshot();
     const { name, facts, failures } = context;
+    if (status === 'active') died.delete(name);
     meter.tally.see(name, { state: stateName(value), failures });
     if (written.get(name) !== facts) void desk(name).ledger.remember(facts);
     written.set(name, facts);
@@ -163,6 +170,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     changes,
     about,
     metrics: () => meter.scrape(),
+    leave,
     attach: inspector && ((viewer) => inspector.attach(viewer)),
   });
   const meter = openMeter({ version, apps: () => source.apps(), usage: () => usageOfTrees(programsAt(desks)) });
@@ -188,7 +196,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     taken(failure) {
       log.write('error', because(failure, 'this one leaves, and leaves the programs to it'));
       fatal = failure;
-      root.send({ type: 'detach' });
+      leave();
     },
   });
 
@@ -217,7 +225,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const end = async () => {
     await toPromise(root);
     // An app that died and was not yet started anew has left its program to nobody.
-    for (const name of died) await desk(name).sweep();
+    if (!isDetached) for (const name of died) await desk(name).sweep();
     notifier.close();
     await rotator.stop();
     inspector?.close();

@@ -41,12 +41,14 @@ interface Ground {
   readonly changes: Bulletin;
   readonly about: () => Whereabouts;
   readonly metrics: () => Promise<Metrics>;
+  /** Has Huddle leave, and its programs run on. */
+  readonly leave: () => void;
   /** Shows the live actors to a viewer; null: nobody does. */
   readonly attach: Source['attach'] | null;
 }
 
 /** The running Huddle, as its control API sees it. */
-export function sourceOf({ root, desk, office, changes, about, metrics, attach }: Ground): Source {
+export function sourceOf({ root, desk, office, changes, about, metrics, leave, attach }: Ground): Source {
   const look = (name: string) => lookAt(root.getSnapshot(), name);
   const troubleOf = (name: string) => desk(name).ledger.trouble;
   const apps = () => appsIn(root.getSnapshot(), troubleOf);
@@ -91,16 +93,19 @@ export function sourceOf({ root, desk, office, changes, about, metrics, attach }
       return toldOutcome(await orders.give(name, order));
     },
     async preview(name) {
-      const { config, facts, isOpen, now } = mustRun(name, { type: 'check' }).context;
+      const { context, state, isResting } = mustRun(name, { type: 'check' });
+      const { config, facts, isOpen, now } = context;
+      if (!isResting) throw isBusy(name, state);
       if (!isOpen || facts.branch === null) return toldPreview({ facts, tip: null, isRejected: false });
-      const { signal } = new AbortController();
       const at = desk(name);
-      const asked = await at.alone(signal, () => ask({ name, config, branch: facts.branch ?? '' }, at, office, signal));
+      const branch = facts.branch ?? '';
+      const asked = await at.aside((signal) => ask({ name, config, branch }, at, office, signal));
       return toldPreview({ facts, tip: asked.tip, isRejected: isRejected(facts.rejected, asked.tip, now()) });
     },
     detach() {
+      if (root.getSnapshot().value !== 'running') throw isLeaving(office.paths.folder);
       // The answer goes first.
-      setImmediate(() => root.send({ type: 'detach' }));
+      setImmediate(leave);
       return apps().flatMap(({ name, program }) => (program.pid === null ? [] : [name]));
     },
   };
@@ -133,4 +138,14 @@ export function sourceOf({ root, desk, office, changes, about, metrics, attach }
     const parts = { doing: doing[type], subject: name, reason: error?.message ?? 'it does not run' };
     throw new Failure(error?.code ?? 'not-accepted', { ...parts, hint: error?.hint ?? 'See: huddle status' });
   }
+}
+
+function isBusy(name: string, state: string): Failure {
+  const hint = `See what comes of it: huddle status ${name}`;
+  return new Failure('not-accepted', { doing: doing.check, subject: name, reason: `it is ${state}`, hint });
+}
+
+function isLeaving(folder: string): Failure {
+  const parts = { doing: 'leaving', subject: folder, reason: 'Huddle is ending already', hint: '' };
+  return new Failure('not-accepted', parts);
 }

@@ -1,4 +1,4 @@
-import type { Actor, ActorRefFrom } from 'xstate';
+import type { Actor, ActorRefFrom, SnapshotFrom } from 'xstate';
 import { failureOf, mayCheck } from '../machines/app-context.ts';
 import type { appMachine } from '../machines/app.ts';
 import type { Failure } from '../machines/failure.ts';
@@ -53,7 +53,11 @@ export function isAtRest(root: HuddleSnapshot): boolean {
 export function lookAt(root: HuddleSnapshot, name: string): Look | undefined {
   const actor: object | undefined = root.children[`app:${name}`];
   if (actor === undefined || !isAppActor(actor)) return undefined;
-  const { value, context } = actor.getSnapshot();
+  return lookOf(actor.getSnapshot());
+}
+
+/** The same, out of a snapshot. */
+export function lookOf({ value, context }: Pick<SnapshotFrom<typeof appMachine>, 'value' | 'context'>): Look {
   const isDue = (context.checkAgain && mayCheck(context)) || context.wish !== null;
   const isIdle = value === 'running' || value === 'waiting';
   return { state: stateName(value), context, isResting: (isIdle && !isDue) || value === 'stopped' };

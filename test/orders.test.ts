@@ -4,8 +4,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Failure } from '../machines/failure.ts';
 import type { Facts } from '../machines/facts.ts';
 import type { Order } from '../machines/protocol.ts';
-import type { AppState } from '../machines/protocol.ts';
 import { openOrders } from '../src/orders.ts';
+import { lookOf } from '../src/view.ts';
 import { appConfig } from './machines/config.ts';
 import { play, type Stage, type World } from './machines/stage.ts';
 
@@ -57,12 +57,9 @@ async function running(but: {
   return { stage, world: stage.world, told, give, pass };
 }
 
-function lookAt(stage: Stage) {
-  const { context, status } = stage.app.getSnapshot();
-  if (status !== 'active') return undefined;
-  const state = stage.state() as AppState;
-  const isDue = context.wish !== null || (context.checkAgain && !context.facts.paused && !context.facts.pinned);
-  return { state, context, isResting: state === 'stopped' || (['running', 'waiting'].includes(state) && !isDue) };
+function lookAt({ app }: Stage) {
+  const snapshot = app.getSnapshot();
+  return snapshot.status === 'active' ? lookOf(snapshot) : undefined;
 }
 
 suite('An order to check', () => {

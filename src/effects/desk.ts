@@ -41,6 +41,11 @@ export interface Desk {
   mark(): string;
   /** Runs one effect when the one before has ended; not at all when it is no longer wanted by then. */
   alone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+  /**
+   * Runs a look that changes nothing when the effect before has ended. It makes way: its signal aborts as soon as an effect is
+   * to run, or the app is to end, and it rejects with `not-accepted`.
+   */
+  aside<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>;
   /** Resolves when no effect is at work and the ledger is on disk. */
   idle(): Promise<void>;
   /** A part of deploy.log, for as long as `work` takes. */
@@ -74,12 +79,18 @@ export function openDesk(name: string, office: Office): Desk {
   let changes = 0;
   let last: Promise<unknown> = Promise.resolve();
 
+  const looks = new Set<AbortController>();
+  const makeWay = (): void => {
+    for (const look of looks) look.abort(madeWay(name));
+  };
+
   const desk: Desk = {
     name,
     paths,
     ledger,
     mark: () => newMark(hash, name),
     alone(signal, work) {
+      makeWay();
       const turn = last.then(() => {
         signal.throwIfAborted();
         return work();
@@ -87,7 +98,18 @@ export function openDesk(name: string, office: Office): Desk {
       last = turn.catch((_reported: Failure) => undefined);
       return turn;
     },
+    aside(work) {
+      const yielding = new AbortController();
+      looks.add(yielding);
+      const turn = last.then(() => {
+        yielding.signal.throwIfAborted();
+        return work(yielding.signal);
+      });
+      last = turn.catch((_reported: Failure) => undefined);
+      return turn.finally(() => looks.delete(yielding));
+    },
     async idle() {
+      makeWay();
       await last;
       await ledger.flush();
     },
@@ -166,6 +188,11 @@ function openPartOrNone(
     warn(asFailure(thrown).message);
     return { write: () => undefined, close: () => undefined };
   }
+}
+
+function madeWay(name: string): Failure {
+  const reason = 'the app has had something to do meanwhile';
+  return new Failure('not-accepted', { doing: 'looking for', subject: name, reason, hint: 'Look again.' });
 }
 
 function openPart(paths: AppPaths, what: string, config: AppConfig, warn: (text: string) => void): DeployLog {
