@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Takes turns: work that is asked for waits until one of so many places is free. */
 export interface Turns {
-  /** Rejects with the signal's reason when that aborts before the turn has come. */
+  /** Rejects with the signal's reason when that aborts, or has aborted, before the turn has come. */
   take<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
@@ -32,6 +32,7 @@ export function turns(places: number): Turns {
     });
   return {
     async take(work, signal) {
+      signal.throwIfAborted();
       if (free > 0) free -= 1;
       else await enter(signal);
       const done = new AbortController();
