@@ -82,9 +82,11 @@ class Reader {
     const place = await placeOf(this.#path, next, layout);
     const bytes = await bytesAt(place);
     if (bytes === null) return null;
-    // Somebody has emptied it.
-    if (bytes === 'less')
-      return { bytes: (await bytesAt({ ...place, offset: 0 })) as Buffer, from: begin, begin, leftOut: 0 };
+    if (bytes === 'less') {
+      // Somebody has emptied it, and may have removed it by now.
+      const anew = await bytesAt({ ...place, offset: 0 });
+      return Buffer.isBuffer(anew) ? { bytes: anew, from: begin, begin, leftOut: 0 } : null;
+    }
     return { bytes, from: place.byte, begin, leftOut: place.byte - next };
   }
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import files from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -123,6 +125,31 @@ suite('Following a log', () => {
     rmSync(path);
     writeFileSync(path, 'again\n');
     await follower.until(/^a long line of before\nemptied\nagain\n$/);
+  });
+
+  test('outlives a log that is emptied, and removed between two looks at it', async (t) => {
+    const path = join(scratch(t), 'app.log');
+    writeFileSync(path, 'one\ntwo\n');
+    const follower = follow(t, path);
+    await follower.until(/two\n/);
+    let isRemoved = false;
+    const { open } = files;
+    t.mock.method(files, 'open', async (...[name, flags]: Parameters<typeof open>) => {
+      const file = await open(name, flags);
+      const isEmptied = name === path && (await file.stat()).size === 0;
+      if (isEmptied && !isRemoved) rmSync(path);
+      isRemoved ||= isEmptied;
+      return file;
+    });
+    syncBuiltinESMExports();
+    t.after(() => {
+      t.mock.restoreAll();
+      syncBuiltinESMExports();
+    });
+    truncateSync(path);
+    await until('it is removed', () => isRemoved);
+    writeFileSync(path, 'new\n');
+    await follower.until(/new\n/);
   });
 
   test('takes no notice of a log that goes and is put back whole', async (t) => {
