@@ -18,9 +18,9 @@ const defaultLines = '10';
 /**
  * The log that a request asks for, as a stream of bytes: the last `lines` (10), with `follow=1` what is written from then
  * on, with `deploy=1` deploy.log. It reads no faster than it is read from, so that a slow client costs no memory; what
- * is rotated away meanwhile is left out, and a line says how much. Ends with the signal, or when it is destroyed.
+ * is rotated away meanwhile is left out, and a line says how much. One that follows ends when it is destroyed.
  */
-export function logStream(paths: LogPaths, query: URLSearchParams, signal: AbortSignal): Readable | Refused {
+export function logStream(paths: LogPaths, query: URLSearchParams): Readable | Refused {
   const lines = query.get('lines') ?? defaultLines;
   if (!/^\d{1,9}$/.test(lines)) return { message: 'lines is no number of lines', hint: 'Ask for 0 to 999999999.' };
   for (const name of ['follow', 'deploy']) {
@@ -32,7 +32,7 @@ export function logStream(paths: LogPaths, query: URLSearchParams, signal: Abort
   const pieces = tail(path, {
     lines: Number(lines),
     follow: query.get('follow') === '1',
-    signal: AbortSignal.any([signal, ending.signal]),
+    signal: ending.signal,
   });
   return new Readable({
     read() {

@@ -98,7 +98,7 @@ async function history(request: Request, source: Source): Promise<Response> {
 function log(request: Request, source: Source): Response {
   if (request.req.raw.method === 'HEAD') return wrongMethod(request, 'GET');
   const { searchParams } = new URL(request.req.url);
-  const found = logStream(source.logs(nameIn(request)), searchParams, new AbortController().signal);
+  const found = logStream(source.logs(nameIn(request)), searchParams);
   if ('message' in found) return refuse(request, 400, 'bad-request', found.message, found.hint);
   const { outgoing } = request.env;
   outgoing.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });

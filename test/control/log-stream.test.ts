@@ -10,8 +10,6 @@ import { rotate } from '../../src/logs/rotation.ts';
 import { scratch, until } from '../ledger/scratch.ts';
 import { collapses } from '../logs/floods.ts';
 
-const never = new AbortController().signal;
-
 suite('The log as a stream', () => {
   test('has the last lines, ten or as many as are asked for, of either log', async (t) => {
     const paths = logs(t);
@@ -27,36 +25,32 @@ suite('The log as a stream', () => {
   test('is refused where a number is none', (t) => {
     const paths = logs(t);
     for (const query of ['lines=-1', 'lines=', 'lines=1e3', 'lines=9999999999', 'follow=yes', 'deploy=2']) {
-      const refused = logStream(paths, new URLSearchParams(query), never);
+      const refused = logStream(paths, new URLSearchParams(query));
       assert.ok(!(refused instanceof Readable), query);
       assert.match(`${refused.message} ${refused.hint}`, /^(lines|follow|deploy) is .* Ask /);
     }
   });
 
-  test('follows until the signal aborts, or until it is destroyed', async (t) => {
+  test('follows until it is destroyed', async (t) => {
     const paths = logs(t);
-    for (const byWhom of ['signal', 'reader']) {
-      writeFileSync(paths.appLog, '');
-      const ending = new AbortController();
-      const stream = logStream(paths, new URLSearchParams('follow=1'), ending.signal);
-      assert.ok(stream instanceof Readable);
-      t.after(() => ending.abort());
-      let text = '';
-      stream.setEncoding('utf8').on('data', (piece: string) => (text += piece));
-      appendFileSync(paths.appLog, 'one\n');
-      await until('one', () => text === 'one\n');
-      const over = once(stream, 'close');
-      if (byWhom === 'signal') ending.abort();
-      else stream.destroy();
-      await over;
-    }
+    writeFileSync(paths.appLog, '');
+    const stream = logStream(paths, new URLSearchParams('follow=1'));
+    assert.ok(stream instanceof Readable);
+    t.after(() => stream.destroy());
+    let text = '';
+    stream.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+    appendFileSync(paths.appLog, 'one\n');
+    await until('one', () => text === 'one\n');
+    const over = once(stream, 'close');
+    stream.destroy();
+    await over;
   });
 
   test('of a reader who does not read holds next to nothing, and tells what it left out', async (t) => {
     const paths = logs(t);
     if (!(await collapses(t, join(paths.appLog, '..')))) return;
     writeFileSync(paths.appLog, 'first\n');
-    const stream = logStream(paths, new URLSearchParams('follow=1'), never);
+    const stream = logStream(paths, new URLSearchParams('follow=1'));
     assert.ok(stream instanceof Readable);
     t.after(() => stream.destroy());
     stream.read(0);
@@ -78,7 +72,7 @@ function logs(t: TestContext) {
 }
 
 async function textOf(paths: ReturnType<typeof logs>, query: string): Promise<string> {
-  const stream = logStream(paths, new URLSearchParams(query), never);
+  const stream = logStream(paths, new URLSearchParams(query));
   assert.ok(stream instanceof Readable);
   let text = '';
   for await (const piece of stream) text += String(piece);
