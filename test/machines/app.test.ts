@@ -813,7 +813,11 @@ suite('deploy and rollback', () => {
     hold.release();
     await pulling.settle();
     await pulling.pass(6);
-    assert.equal(pulling.facts().good, 'b', 'there was nothing to go back to when it was asked');
+    assert.deepEqual(
+      [pulling.facts().good, rejected(pulling)],
+      ['a', ['b rolled back']],
+      'it leaves what was on its way',
+    );
   });
 
   test('rollback rejects what it leaves, and pins what it returns to', async () => {
