@@ -30,9 +30,11 @@ export interface Patience {
   /** So many of one app in this many milliseconds; what is more is counted, and told with the next one. */
   readonly most: number;
   readonly per: number;
+  /** So many of one app are held for an address that does not answer; what is more is counted likewise. */
+  readonly waiting: number;
 }
 
-const usual: Patience = { retries: [2000, 15_000, 60_000], most: 10, per: 60_000 };
+const usual: Patience = { retries: [2000, 15_000, 60_000], most: 10, per: 60_000, waiting: 20 };
 
 /** Seconds for one try. */
 const timeouts = { command: 60, url: 15 };
@@ -40,16 +42,16 @@ const timeouts = { command: 60, url: 15 };
 /** One line of notices for each app: in their order, one at a time. */
 export function openNotifier(desk: (name: string) => Desk, patience: Patience = usual): Notifier {
   const closing = new AbortController();
-  const lines = new Map<string, { last: Promise<void>; times: number[]; untold: number }>();
+  const lines = new Map<string, { last: Promise<void>; times: number[]; waiting: number; untold: number }>();
   return {
     tell(told, config) {
       const { commands, url } = config.notify;
       if (commands.length === 0 && url === null) return;
-      const line = lines.get(told.app) ?? { last: Promise.resolve(), times: [], untold: 0 };
+      const line = lines.get(told.app) ?? { last: Promise.resolve(), times: [], waiting: 0, untold: 0 };
       lines.set(told.app, line);
       const now = performance.now();
       line.times = line.times.filter((time) => now - time < patience.per);
-      if (line.times.length >= patience.most) {
+      if (line.times.length >= patience.most || line.waiting >= patience.waiting) {
         line.untold += 1;
         return;
       }
@@ -57,7 +59,11 @@ export function openNotifier(desk: (name: string) => Desk, patience: Patience = 
       const more = line.untold === 0 ? '' : ` (${line.untold} more were not told)`;
       line.untold = 0;
       const whole = { ...told, text: told.text + more };
-      line.last = line.last.then(() => deliver(whole, config, desk(told.app)));
+      line.waiting += 1;
+      line.last = line.last.then(async () => {
+        await deliver(whole, config, desk(told.app));
+        line.waiting -= 1;
+      });
     },
     close: () => closing.abort(),
   };

@@ -14,7 +14,7 @@ import { statePaths } from '../../src/ledger/paths.ts';
 import { appConfig } from '../machines/config.ts';
 
 const told: Told = { event: 'deployed', app: 'shop', revision: 'a'.repeat(40), text: 'shop: deployed aaaaaaa in 1 s' };
-const quick: Patience = { retries: [10, 10], most: 3, per: 60_000 };
+const quick: Patience = { retries: [10, 10], most: 3, per: 60_000, waiting: 20 };
 
 suite('Who is notified', () => {
   test('by URL gets JSON with a text', async (t) => {
@@ -71,6 +71,21 @@ suite('Who is notified', () => {
     assert.equal(chat.bodies.length, 3);
     notifier.tell(told, config);
     assert.equal((await chat.heard(4))['text'], `${told.text} (5 more were not told)`);
+  });
+
+  test('and is away for long gets a few of them when he is back, and how many more there were', async (t) => {
+    const { chat, notifier } = await office(t, { ...quick, retries: Array(999).fill(10), most: 100, waiting: 3 });
+    const config = appConfig({ notify: { url: chat.url } });
+    chat.status = 503;
+    for (let count = 0; count < 8; count += 1) notifier.tell({ ...told, text: `${count}` }, config);
+    await chat.heard(1);
+    chat.status = 200;
+    const texts = () => [...new Set(chat.bodies.map(({ text }) => text))];
+    await until(() => texts().length === 3);
+    const again = () => notifier.tell({ ...told, text: 'again' }, config);
+    again();
+    await until(() => texts().length === 4);
+    assert.deepEqual(texts(), ['0', '1', '2', 'again (5 more were not told)']);
   });
 
   test('and never answers holds up nothing, and ends with the notifier', async (t) => {
