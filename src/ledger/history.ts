@@ -28,7 +28,7 @@ export interface History {
    * file that is not there is an empty one. Rejects with a `Failure` where it cannot be read.
    */
   read(limit: number): Promise<readonly HistoryEntry[]>;
-  /** Resolves when nothing is being written any more. */
+  /** Resolves when nothing is being read or written any more. */
   flush(): Promise<unknown>;
 }
 
@@ -43,7 +43,7 @@ export function openHistory(paths: AppPaths, { warn, untold }: HistoryOptions): 
   const path = paths.history;
   const attempts = attemptsAt(path, { warn, again: () => void drain() });
   let waiting = untold;
-  let last: Promise<Failure | null> = Promise.resolve(null);
+  let last: Promise<unknown> = Promise.resolve();
   let begun: Promise<void> | null = null;
 
   /** Once, before the file is first used. */
@@ -69,9 +69,13 @@ export function openHistory(paths: AppPaths, { warn, untold }: HistoryOptions): 
     }
     await trim(path);
   }
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = last.then(work);
+    last = turn.catch((_told: unknown) => undefined);
+    return turn;
+  }
   function drain(): Promise<Failure | null> {
-    last = last.then(() => attempts.of(addAll()));
-    return last;
+    return inTurn(() => attempts.of(addAll()));
   }
   if (untold.length > 0) void drain();
   return {
@@ -85,13 +89,16 @@ export function openHistory(paths: AppPaths, { warn, untold }: HistoryOptions): 
       waiting = [...waiting, entry].slice(-mostLines);
       return drain();
     },
-    async read(limit) {
-      const reading = ready().then(() => readHistory(path));
-      const written = await reading.catch((error: unknown) => {
-        throw refused(error, 'reading', path);
-      });
-      return [...written, ...waiting].toReversed().slice(0, limit);
-    },
+    // In turn: while an entry is being added it is both in the file and waiting.
+    read: (limit) =>
+      inTurn(async () => {
+        try {
+          await ready();
+          return [...(await readHistory(path)), ...waiting].toReversed().slice(0, limit);
+        } catch (error) {
+          throw refused(error, 'reading', path);
+        }
+      }),
     flush: () => last,
   };
 }

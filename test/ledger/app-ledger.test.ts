@@ -11,9 +11,11 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { noFacts } from '../../machines/facts.ts';
 import type { Facts } from '../../machines/facts.ts';
 import { openAppLedger } from '../../src/ledger/app-ledger.ts';
@@ -328,6 +330,19 @@ suite('A folder that has gone', () => {
 });
 
 suite('The history of an app', () => {
+  test('has an entry once, also while that is being written', async (t) => {
+    const { paths, open } = place(t);
+    const ledger = open();
+    await ledger.append(entry(1));
+    const looks: Promise<unknown>[] = [];
+    await whenSynced(t, paths.history, async () => {
+      looks.push(ledger.history(9));
+      await Promise.race([...looks, pause(100)]);
+    });
+    await ledger.append(entry(2));
+    assert.deepEqual(await Promise.all(looks), [[entry(2), entry(1)]]);
+  });
+
   test('is told newest first, up to a limit', async (t) => {
     const { open } = place(t);
     const ledger = open();
@@ -395,6 +410,18 @@ function place(t: TestContext, folder = scratch(t)): Place {
     warnings,
     open: () => openAppLedger(paths, { warn: (text) => warnings.push(text), bootId: 'this boot' }),
   };
+}
+
+/** Has something done each time that a file has been written to and is about to be synced. */
+async function whenSynced(t: TestContext, path: string, before: () => Promise<void>): Promise<void> {
+  const handle = await openFile(path);
+  const files = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const { sync } = files;
+  t.mock.method(files, 'sync', async function synced(this: FileHandle) {
+    await before();
+    await sync.call(this);
+  });
 }
 
 function put(paths: AppPaths, content: string): void {
