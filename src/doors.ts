@@ -5,7 +5,7 @@ import { because } from './control/prose.ts';
 import type { Whereabouts, Source } from './control/source.ts';
 import type { Listening } from './control/tcp.ts';
 import { inUrl } from './control/tcp-address.ts';
-import { keepToken, readToken } from './control/token.ts';
+import { holdsStill, keepToken } from './control/token.ts';
 import type { StatePaths } from './ledger/paths.ts';
 
 interface House {
@@ -45,7 +45,7 @@ export function openDoors({ source, paths, log, listening, opened }: House): Doo
     log.write('info', `listening on ${control.url}; huddle open prints the link to the dashboard`);
     opened(control.url, token);
     // A token that somebody has removed or replaced holds no longer.
-    return { ...control, isThere: () => control.isThere() && readToken(paths.token) === token };
+    return { ...control, isThere: () => control.isThere() && holdsStill(token, paths.token) };
   };
   const network =
     listening &&

@@ -1,6 +1,6 @@
 import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
-import { Failure } from '../../machines/failure.ts';
+import { asFailure, Failure } from '../../machines/failure.ts';
 import { errorCode } from '../platform/error-code.ts';
 import { here } from '../platform/here.ts';
 import { refused } from '../ledger/paths.ts';
@@ -29,6 +29,18 @@ export function readToken(path: string): string | null {
   } catch (thrown) {
     if (errorCode(thrown) === 'ENOENT') return null;
     throw refused(thrown, reading, path);
+  }
+}
+
+/**
+ * Whether a token is the one in the file still. It holds no longer where that is missing, damaged, or open to others; to
+ * have no means to look (no descriptors) says nothing.
+ */
+export function holdsStill(token: string, path: string): boolean {
+  try {
+    return readToken(path) === token;
+  } catch (thrown) {
+    return asFailure(thrown).code === 'limit-reached';
   }
 }
 
