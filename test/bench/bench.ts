@@ -6,6 +6,7 @@ import { crash } from './crash.ts';
 import { crowd } from './crowd.ts';
 import { dashboard } from './dashboard.ts';
 import { deployment } from './deployment.ts';
+import { endurance } from './endurance.ts';
 import { tableOf, type Line } from './line.ts';
 import { takeover } from './takeover.ts';
 import { logs } from './logs.ts';
@@ -25,6 +26,7 @@ const measurements: Readonly<Record<string, (stage: Scene) => Promise<Line[]>>> 
   takeover: (stage) => takeover(stage, quick ? 5 : 30, quick ? 10 : 60),
   logs: (stage) => logs(stage, quick ? 2 : 8, quick ? 200 : 1024),
   dashboard: (stage) => dashboard(stage, quick ? 3 : 20, quick ? 10 : 60),
+  endurance: (stage) => endurance(stage, quick ? 400 : 10_000, quick ? 20 : 500),
   status: (stage) => status(stage, quick ? 10 : 50),
 };
 
