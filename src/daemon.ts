@@ -16,7 +16,7 @@ import type { Listening } from './control/tcp.ts';
 import { type Doors, openDoors } from './doors.ts';
 import { type Desk, type Office, openDesk } from './effects/desk.ts';
 import { keepLock } from './ledger/keep-lock.ts';
-import { takeLock } from './ledger/lock.ts';
+import { takeBoth } from './ledger/lock.ts';
 import { statePaths } from './ledger/paths.ts';
 import type { Inspector } from './observe/inspector/inspector.ts';
 import { createRotator, type RotatedLog } from './logs/rotate.ts';
@@ -67,7 +67,7 @@ export interface Daemon {
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const paths = statePaths(options.folder, options.state);
-  const first = takeLock(paths);
+  const { lock: first, leaveFolder } = takeBoth(paths);
   const log = openLog({ debug: options.debug });
 
   const changes = bulletin();
@@ -231,6 +231,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     inspector?.close();
     await doors?.close();
     lock.release();
+    leaveFolder();
     log.write('info', 'stopped');
     if (fatal !== null) throw fatal;
   };

@@ -8,7 +8,7 @@ import { stopCommand } from './effects/program.ts';
 import { endProgram } from './effects/remains.ts';
 import { turns } from './effects/turns.ts';
 import type { ProgramRecord } from './ledger/app-ledger.ts';
-import { takeLock } from './ledger/lock.ts';
+import { takeBoth } from './ledger/lock.ts';
 import { statePaths } from './ledger/paths.ts';
 import { endMarked } from './process/end.ts';
 import { folderMark } from './process/mark.ts';
@@ -28,7 +28,7 @@ export async function stopFolder(
   warn: Office['warn'],
 ): Promise<readonly StoppedApp[]> {
   const paths = statePaths(folder, state);
-  const lock = takeLock(paths);
+  const { lock, leaveFolder } = takeBoth(paths);
   try {
     const office: Office = { paths, remains: [], warn, network: turns(1), local: turns(1) };
     const files = await configFiles(paths.folder);
@@ -40,6 +40,7 @@ export async function stopFolder(
     return stopped;
   } finally {
     lock.release();
+    leaveFolder();
   }
 }
 

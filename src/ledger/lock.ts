@@ -59,6 +59,41 @@ export function takeLock(paths: StatePaths): Lock {
   };
 }
 
+/** Takes the lock, and the config folder with it. Fails as `takeLock`, also when that Huddle has its state elsewhere. */
+export function takeBoth(paths: StatePaths): { readonly lock: Lock; readonly leaveFolder: () => void } {
+  const lock = takeLock(paths);
+  try {
+    return { lock, leaveFolder: takeFolder(paths) };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/**
+ * The right to be the one Huddle of a config folder, wherever each keeps its state: two of them would take each other's programs
+ * for leftovers. Returns what gives it back; it ends with the process as well. Fails with `path-occupied` when another Huddle
+ * runs on the folder. Where the file system locks no folders, the lock in the state folder has to do.
+ */
+function takeFolder({ folder }: StatePaths): () => void {
+  const hold = holdFolder(folder);
+  if (hold !== null) return hold.release;
+  throw new Failure('path-occupied', {
+    doing: locking,
+    subject: folder,
+    reason: 'another Huddle is running on it, with its state elsewhere',
+    hint: 'Speak to it with the --state that it was started with, or end it first.',
+  });
+}
+
+function holdFolder(folder: string): Pick<Hold, 'release'> | null {
+  try {
+    return here.holdFolder(folder);
+  } catch {
+    return { release: () => undefined };
+  }
+}
+
 /** The lock holds without the name of its holder, too: a disk that is full keeps no Huddle from starting. */
 function sign({ descriptor }: Hold, text: string): void {
   try {

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { Failure } from '../../machines/failure.ts';
 import { errorCode } from './error-code.ts';
 import { forks, isKept } from './pid-order.ts';
@@ -19,6 +19,13 @@ export const linux: Platform = {
       throw thrown;
     }
     closeSync(descriptor);
+    return null;
+  },
+  holdFolder(path) {
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    const release = () => closeSync(descriptor);
+    if (flock(descriptor)) return { release };
+    release();
     return null;
   },
   socketLimit: 108, // `sun_path` of unix(7)

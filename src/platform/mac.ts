@@ -21,6 +21,16 @@ export const mac: Platform = {
       throw thrown;
     }
   },
+  holdFolder(path) {
+    const { O_NONBLOCK, O_RDONLY } = constants;
+    try {
+      const descriptor = openSync(path, O_RDONLY | O_NONBLOCK | exclusiveLock);
+      return { release: () => closeSync(descriptor) };
+    } catch (thrown) {
+      if (errorCode(thrown) === 'EAGAIN') return null;
+      throw thrown;
+    }
+  },
   socketLimit: 104, // `sun_path` in sys/un.h
   bootId,
   isSameBoot: (id) => id === bootId(),

@@ -105,6 +105,8 @@ export interface Platform {
 
   /** Takes the lock at a path; null when another process has it. Throws the system's error, or a `Failure`. */
   hold(path: string): Hold | null;
+  /** The same for a folder, which need not be writable; null when another process has it. On Windows everybody gets it. */
+  holdFolder(path: string): Pick<Hold, 'release'> | null;
   /** Whether a file's mode says who may look into it. */
   readonly hasModes: boolean;
   /** The name of the pipe on which the Huddle of a state folder is spoken to; null: on a socket, which is a file. */

@@ -33,6 +33,7 @@ export const windows: Platform = {
     };
     return { descriptor, release };
   },
+  holdFolder: () => ({ release() {} }),
   hasModes: false,
   controlPipe(root) {
     const hash = createHash('sha256').update(root.toLowerCase()).digest('hex').slice(0, 24);

@@ -24,6 +24,23 @@ suite('The command', { concurrency: 2 }, () => {
     await huddle.stop();
   });
 
+  test('a second Huddle that keeps its state elsewhere refuses as well, and disturbs nothing', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote);
+    const huddle = stage.startHuddle();
+    const before = await huddle.live('shop', first);
+    for (const more of [[], ['--once'], ['stop', '--all']]) {
+      const second = await stage.run(...more, '-c', stage.dir, '--state', stage.file('../elsewhere'));
+      assert.equal(second.code, 1, second.stdout);
+      assert.match(second.stderr, /another Huddle is running on it, with its state elsewhere\n {2}.*--state/);
+    }
+    assert.deepEqual((await huddle.app('shop')).program, before.program);
+    assert.equal(stage.livePrograms().length, 1);
+    await huddle.stop();
+  });
+
   test('of two that start at the same moment one runs', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();

@@ -41,26 +41,25 @@ suite('A folder that goes', { concurrency: 3 }, () => {
     await next.stop();
   });
 
-  test('a Huddle whose state folder another one has taken leaves the programs to it', async (t) => {
+  test('a Huddle that sleeps while its state folder is removed keeps its folder and its programs', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();
     const first = await repo.publish(plain('v1'));
     await stage.app('shop', repo.remote);
     const asleep = stage.startHuddle();
-    await asleep.live('shop', first);
+    const before = await asleep.live('shop', first);
     asleep.signal('SIGSTOP');
     await rm(state(stage), { recursive: true, maxRetries: 20 });
-    const huddle = stage.startHuddle();
-    await huddle.live('shop', first);
+    const second = await stage.startHuddle().ended;
+    assert.equal(second.code, 1);
+    assert.match(second.stderr, /another Huddle is running on it/);
     asleep.signal('SIGCONT');
-    const { code, stderr } = await asleep.ended;
-    assert.equal(code, 1);
-    assert.match(stderr, new RegExp(`another Huddle \\(pid ${huddle.pid}\\) is running`));
-    await eventually('one copy', () => stage.livePrograms().length === 1);
-    const second = await repo.publish(plain('v2'));
-    await huddle.live('shop', second);
+    await asleep.logged(/it is there again/);
+    assert.deepEqual(stage.livePrograms(), [pidOf(before)]);
+    const pushed = await repo.publish(plain('v2'));
+    await asleep.live('shop', pushed);
     assert.equal(stage.livePrograms().length, 1);
-    await huddle.stop();
+    await asleep.stop();
   });
 
   test('DIR stops nothing, and is followed again when it is back', async (t) => {
