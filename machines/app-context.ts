@@ -73,6 +73,8 @@ export interface AppContext extends World {
   trouble: Failure | null;
   /** What is wrong with the newest revision. */
   objection: Failure | null;
+  /** Why a revision that an operator named could not be had: nothing is wrong with the app. */
+  misnamed: Failure | null;
   isTold: boolean;
   nextCheck: number | null;
   testingSince: number;
@@ -100,6 +102,7 @@ export function newContext(input: AppInput): AppContext {
     failures: 0,
     trouble: null,
     objection: null,
+    misnamed: null,
     isTold: true,
     nextCheck: null,
     testingSince: 0,

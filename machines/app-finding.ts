@@ -4,6 +4,7 @@ import {
   bootNews,
   clonedNews,
   configNews,
+  misnamedNews,
   movedNews,
   passedNews,
   pendingNews,
@@ -154,7 +155,17 @@ export const checking = appSetup.createStateConfig({
             ],
           },
         ],
-        onError: { target: '#app.idle', actions: { type: 'noteFailed', params: failureFrom } },
+        onError: [
+          {
+            guard: 'isNamed',
+            target: '#app.idle',
+            actions: [
+              { type: 'noteMisnamed', params: failureFrom },
+              { type: 'tell', params: misnamedNews },
+            ],
+          },
+          { target: '#app.idle', actions: { type: 'noteFailed', params: failureFrom } },
+        ],
       },
     },
   },

@@ -17,6 +17,10 @@ export function failedNews({ context: { trouble, isTold, nextCheck, now } }: App
   return { type: 'failed', failure: trouble, retryIn };
 }
 
+export function misnamedNews({ event }: { readonly event: { readonly error: unknown } }): News {
+  return { type: 'not deployed', failure: asFailure(event.error) };
+}
+
 export function clonedNews({ event }: Answered<Opened>): News {
   return { type: 'cloned', branch: event.output.branch, tip: event.output.tip };
 }

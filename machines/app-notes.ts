@@ -61,6 +61,7 @@ export const appNotes = appSlots.extend({
       failures: context.failures + 1,
       wish: null,
     })),
+    noteMisnamed: assign((_scene, misnamed: Failure) => ({ misnamed, wish: null })),
     noteObjection: assign((_scene, objection: Failure) => ({ objection })),
     /** Nothing is wrong with the remote and the working copy. */
     noteWell: assign({ trouble: null, failures: 0 }),

@@ -39,6 +39,8 @@ export type News =
   | { readonly type: 'kept'; readonly revision: Revision; readonly failure: Failure }
   /** An attempt failed; `retryIn` seconds until the next one, null where an operator has to act. */
   | { readonly type: 'failed'; readonly failure: Failure; readonly retryIn: number | null }
+  /** What an operator named is not to be had. */
+  | { readonly type: 'not deployed'; readonly failure: Failure }
   | { readonly type: 'recovered' }
   | { readonly type: 'config changed'; readonly sections: readonly string[] }
   | { readonly type: 'stopping'; readonly reason: 'operator' | 'config file gone' | 'shutdown' }

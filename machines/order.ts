@@ -27,9 +27,11 @@ export type Outcome =
   | { readonly type: 'failed'; readonly failure: Failure }
   | { readonly type: 'stopped' | 'started' | 'restarted' | 'paused' | 'resumed' }
   /** There was nothing to do: the newest revision is in place. */
-  | { readonly type: 'in place'; readonly branch: string; readonly revision: Revision }
-  /** The remote is where it was when this revision was rejected; or its remote test has no verdict yet. */
-  | { readonly type: 'still rejected' | 'test pending'; readonly branch: string; readonly revision: Revision }
+  | { readonly type: 'unmoved'; readonly branch: string; readonly revision: Revision }
+  /** So was what was to be deployed. */
+  | { readonly type: 'in place'; readonly revision: Revision }
+  /** Its remote test has no verdict yet. */
+  | { readonly type: 'test pending'; readonly branch: string; readonly revision: Revision }
   | { readonly type: 'deployed'; readonly revision: Revision; readonly entry: HistoryEntry }
   | { readonly type: 'rolled back'; readonly revision: Revision };
 
@@ -118,6 +120,8 @@ function ofDeployment({ order, before, entries }: Given, { context, state }: Loo
   const { facts, trouble, objection, asked, program } = context;
   const entry = entries.at(-1);
   const branch = facts.branch ?? '';
+  const isMisnamed = context.misnamed !== null && context.misnamed !== before.misnamed;
+  if (isMisnamed && context.misnamed !== null) return { type: 'failed', failure: context.misnamed };
   if (trouble !== null || facts.current === null || state === 'stopped') return failed(order, context);
   if (order.type === 'rollback') {
     const isBack = facts.current !== leftByRollback(before) && facts.current === facts.good;
@@ -131,11 +135,28 @@ function ofDeployment({ order, before, entries }: Given, { context, state }: Loo
       : failed(order, context, entry.reason);
   const tip = asked?.tip ?? facts.current;
   if (order.type === 'check' && tip !== facts.current)
-    return { type: objection?.code === 'test-pending' ? 'test pending' : 'still rejected', branch, revision: tip };
+    return objection?.code === 'test-pending'
+      ? { type: 'test pending', branch, revision: tip }
+      : { type: 'failed', failure: stillRejected(context, tip) };
+  if (order.type === 'check') return { type: 'unmoved', branch, revision: facts.current };
   const isNamed = order.type === 'deploy' && order.revision !== null;
-  return isNamed || order.type === 'check' || objection === null
-    ? { type: 'in place', branch, revision: facts.current }
-    : failed(order, context);
+  return isNamed || objection === null ? { type: 'in place', revision: facts.current } : failed(order, context);
+}
+
+/** Whoever asks for a check wants to know whether the newest revision runs. */
+function stillRejected({ name, facts, objection }: AppContext, tip: Revision): Failure {
+  const why = facts.rejected.find(({ revision }) => revision === tip)?.why ?? 'rolled back';
+  const codes = {
+    'test failed': 'test-failed',
+    'script failed': 'script-failed',
+    'rolled back': 'not-accepted',
+  } as const;
+  return new Failure(codes[why], {
+    doing: doing.check,
+    subject: name,
+    reason: `${facts.branch} is at ${tip.slice(0, 7)}, which is rejected (${why})${objection === null ? '' : `: ${objection.reason}`}`,
+    hint: `Push a new commit, or try it again by name: huddle deploy ${name} ${tip.slice(0, 7)}`,
+  });
 }
 
 function failed({ type }: Order, context: AppContext, reason = 'it has not come to that'): Outcome {

@@ -66,7 +66,7 @@ suite('An order to check', () => {
   test('is done when the remote has answered', async () => {
     const { told, give } = await running({});
     await give('check');
-    assert.deepEqual(told, ['check: in place a']);
+    assert.deepEqual(told, ['check: unmoved a']);
   });
 
   test('is done only when the deployment that it led to has ended', async () => {
@@ -93,7 +93,11 @@ suite('An order to check', () => {
     await give('check');
     world.tip = 'a';
     await give('check');
-    assert.deepEqual(told, ['check: test-failed: exit code 1', 'check: still rejected b', 'check: in place a']);
+    assert.deepEqual(told, [
+      'check: test-failed: exit code 1',
+      'check: test-failed: main is at b, which is rejected (test failed): exit code 1',
+      'check: unmoved a',
+    ]);
   });
 
   test('says that a test has no result yet', async () => {
@@ -317,11 +321,13 @@ suite('An order to deploy and to roll back', () => {
     assert.equal(stage.facts().current, 'd');
   });
 
-  test('fails when the revision is not to be had', async () => {
-    const { told, give, world } = await running({});
+  test('fails when the revision is not to be had, and leaves the app as it was', async () => {
+    const { told, give, world, stage } = await running({});
     world.gate = (slot) => (slot === 'fetch' ? Promise.reject(broken) : Promise.resolve());
     await give({ type: 'deploy', revision: 'nonsense' });
     assert.deepEqual(told, ['deploy: remote-unreachable: nobody answers']);
+    const { trouble, failures } = stage.app.getSnapshot().context;
+    assert.deepEqual([trouble, failures], [null, 0], 'nothing is wrong with the app');
   });
 
   test('fails when the app leaves meanwhile', async () => {

@@ -56,6 +56,8 @@ export function tell(news: News, about: About): Sentence {
       return error(`${short(news.revision)} is not accepted, but stays: ${because(news.failure)}`);
     case 'failed':
       return failed(news.failure, news.retryIn, 'nothing more is tried until the next command or change');
+    case 'not deployed':
+      return warn(`not deployed: ${because(news.failure)}`);
     case 'recovered':
       return info('recovered: the last attempt succeeded');
     case 'program taken over':
@@ -99,10 +101,10 @@ export function tell(news: News, about: About): Sentence {
 /** What came of an order, for who gave it. */
 export function toldOutcome(outcome: Done): string {
   switch (outcome.type) {
-    case 'in place':
+    case 'unmoved':
       return `${outcome.branch} is at ${short(outcome.revision)}, which is in place`;
-    case 'still rejected':
-      return `${outcome.branch} is at ${short(outcome.revision)}, which is rejected; the last good revision stays`;
+    case 'in place':
+      return `${short(outcome.revision)} is in place`;
     case 'test pending':
       return `${outcome.branch} is at ${short(outcome.revision)}, whose test has no result yet`;
     case 'deployed':

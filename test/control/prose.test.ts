@@ -110,6 +110,13 @@ const said: Readonly<Record<News['type'], readonly Said[]>> = {
       `${what}; nothing more is tried until the next command or change. Check the address.`,
     ],
   ],
+  'not deployed': [
+    [
+      { type: 'not deployed', failure },
+      'warn',
+      `not deployed: ${failure.message}${failure.hint === '' ? '' : `. ${failure.hint}`}`,
+    ],
+  ],
   recovered: [[{ type: 'recovered' }, 'info', 'recovered: the last attempt succeeded']],
   'program taken over': [
     [
