@@ -27,7 +27,7 @@ export function appsIn(root: HuddleSnapshot, troubleOf: TroubleOf): AppStatus[] 
   const { slots, files } = root.context;
   const running = Object.values(slots).flatMap(({ name, file }) => {
     const actor = root.children[`app:${name}`];
-    return actor === undefined ? [] : [statusOf(actor as AppActor, problemOf(files[file]), troubleOf)];
+    return actor === undefined ? [] : [statusOf(actor as AppActor, problemWith(root, name, file), troubleOf)];
   });
   const known = new Set(running.map(({ name }) => name.toLowerCase()));
   const idle = Object.values(files).filter(({ name }) => !known.has(name.toLowerCase()));
@@ -38,8 +38,7 @@ export function appsIn(root: HuddleSnapshot, troubleOf: TroubleOf): AppStatus[] 
 export function appIn(root: HuddleSnapshot, name: string, troubleOf: TroubleOf): AppStatus | undefined {
   const slot = root.context.slots[name];
   const actor = slot && root.children[`app:${name}`];
-  if (actor !== undefined)
-    return statusOf(actor as AppActor, problemOf(root.context.files[slot?.file ?? '']), troubleOf);
+  if (actor !== undefined) return statusOf(actor as AppActor, problemWith(root, name, slot?.file ?? ''), troubleOf);
   return appsIn(root, troubleOf).find((status) => status.name === name);
 }
 
@@ -92,6 +91,12 @@ function waiting(entry: Entry): AppStatus {
     failure: null,
     configFailure: problemOf(entry),
   });
+}
+
+/** Of its own file, or else of another one that wants its name and is not listed by itself. */
+function problemWith({ context: { files } }: HuddleSnapshot, name: string, own: string): Failure | null {
+  const isNamesake = (entry: Entry) => entry.file !== own && entry.name.toLowerCase() === name.toLowerCase();
+  return problemOf(files[own]) ?? problemOf(Object.values(files).find(isNamesake));
 }
 
 function problemOf(entry: Entry | undefined): Failure | null {

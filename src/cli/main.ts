@@ -1,4 +1,4 @@
-import { asFailure } from '../../machines/failure.ts';
+import { asFailure, Failure } from '../../machines/failure.ts';
 import { complaint } from './complaint.ts';
 import { readCommandLine, type Invocation } from './front.ts';
 import { Misuse } from './misuse.ts';
@@ -60,7 +60,7 @@ function mindOutput(invocation: Invocation): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (lasting) return;
     if (error.code === 'EPIPE') process.exit(done);
-    process.exit(complain(error, false));
+    process.exit(complain(unwritten(error), false));
   });
 }
 
@@ -69,6 +69,12 @@ function complain(error: unknown, debug: boolean): number {
   process.stderr.write(complaint(misuse ? error : asFailure(error)));
   if (debug && error instanceof Error && !misuse) process.stderr.write(`${stackOf(error)}\n`);
   return misuse ? wrongUsage : failed;
+}
+
+function unwritten({ code, message }: NodeJS.ErrnoException): Failure {
+  const isFull = code === 'ENOSPC';
+  const parts = { doing: 'writing', subject: 'the output', reason: isFull ? 'no space left on the disk' : message };
+  return new Failure(isFull ? 'disk-full' : 'internal', parts);
 }
 
 function stackOf(error: Error): string {

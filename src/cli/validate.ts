@@ -26,9 +26,13 @@ export async function validation({ folder, json, home }: Wanted): Promise<Valida
   if (json) return { exitCode, stdout: `${JSON.stringify({ errors: problems })}\n`, stderr: '' };
   const lines =
     problems.length === 0 ? [`${count(files.length, 'config file')}, no mistakes`] : problems.map(describeProblem);
+  if (files.length === 0 && problems.length === 0) lines.push(whatCounts);
   const doubts = notes.map((note) => `note: ${describeProblem(note)}\n`);
   return { exitCode, stdout: `${lines.join('\n')}\n`, stderr: doubts.join('') };
 }
+
+const whatCounts =
+  'A config file ends in .json or .ini and does not begin with _ or a dot; huddle init writes an example.';
 
 type Wanted = Pick<Options, 'folder' | 'json'> & { readonly home: string };
 
