@@ -60,10 +60,13 @@ export function openNotifier(desk: (name: string) => Desk, patience: Patience = 
       line.untold = 0;
       const whole = { ...told, text: told.text + more };
       line.waiting += 1;
-      line.last = line.last.then(async () => {
+      const before = line.last;
+      const turn = async (): Promise<void> => {
+        await before;
         await deliver(whole, config, desk(told.app));
         line.waiting -= 1;
-      });
+      };
+      line.last = turn();
     },
     close: () => closing.abort(),
   };

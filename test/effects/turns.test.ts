@@ -28,7 +28,8 @@ suite('Whoever waits for a turn', () => {
 
 /** One place, which is taken until `leave` is called. */
 async function busy() {
-  const { take } = turns(1);
+  const places = turns(1);
+  const take: typeof places.take = (work, signal) => places.take(work, signal);
   const { promise, resolve } = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();
   const done = take(() => {

@@ -417,10 +417,10 @@ async function whenSynced(t: TestContext, path: string, before: () => Promise<vo
   const handle = await openFile(path);
   const files = Object.getPrototypeOf(handle) as FileHandle;
   await handle.close();
-  const { sync } = files;
+  const real = Object.getOwnPropertyDescriptor(files, 'sync')?.value as (this: FileHandle) => Promise<void>;
   t.mock.method(files, 'sync', async function synced(this: FileHandle) {
     await before();
-    await sync.call(this);
+    await real.call(this);
   });
 }
 
