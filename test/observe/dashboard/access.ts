@@ -89,7 +89,10 @@ const script = `(() => {
   return found;
 })()`;
 
-/** Whether anything makes the page wider than the window that it is in. */
-export async function isTooWide(page: Page): Promise<boolean> {
-  return (await page.evaluate('document.documentElement.scrollWidth > innerWidth')) as boolean;
+/** What reaches over the right edge of the window, whether the page could be moved to it or it is cut off there. */
+export async function tooWide(page: Page): Promise<string[]> {
+  return (await page.evaluate(`[...document.querySelectorAll('body, body *')]
+    .filter((element) => element.closest('thead') === null || innerWidth > 700)
+    .filter((element) => Math.max(element.getBoundingClientRect().right, document.documentElement.scrollWidth) > innerWidth + 0.5)
+    .map((element) => element.outerHTML.slice(0, 90))`)) as string[];
 }

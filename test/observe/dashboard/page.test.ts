@@ -8,7 +8,7 @@ import type { AppStatus } from '../../../src/control/status.ts';
 import { appStatus, historyEntry, revision } from '../../control/fake-source.ts';
 import { token } from '../../control/visitor.ts';
 import { eventually } from '../../e2e/harness.ts';
-import { barriers, isTooWide } from './access.ts';
+import { barriers, tooWide } from './access.ts';
 import { openBrowser, played, skip, visit } from './browser.ts';
 
 // The page in a real browser, on apps that a test plays: every condition that there is, and a hundred of them.
@@ -110,7 +110,7 @@ suite('The dashboard', { skip, concurrency: 2 }, () => {
       const { page, isClean } = await visit(t, browser, link, options);
       await page.getByText('5 of 9 in trouble').waitFor();
       assert.deepEqual(await barriers(page), []);
-      assert.equal(await isTooWide(page), false);
+      assert.deepEqual(await tooWide(page), []);
       for (const name of ['blog', 'cart', 'an-app-whose-name-is-longer-than-any-name-should-be-on-a-phone']) {
         await page.evaluate(`location.hash = '#/apps/${name}'`);
         await page.getByRole('heading', { name, level: 1 }).waitFor();
@@ -119,7 +119,7 @@ suite('The dashboard', { skip, concurrency: 2 }, () => {
         await page.getByText('The life of a program').click();
         await page.locator('.program .live[data-state]').waitFor();
         assert.deepEqual(await barriers(page), [], name);
-        assert.equal(await isTooWide(page), false, name);
+        assert.deepEqual(await tooWide(page), [], name);
       }
       await page.getByRole('button', { name: 'Deploy …' }).click();
       await page.getByRole('dialog', { name: /^Deploy an-app/ }).waitFor();
@@ -138,12 +138,12 @@ suite('The dashboard', { skip, concurrency: 2 }, () => {
       page.evaluate('document.activeElement.textContent || document.activeElement.getAttribute("aria-label")');
     const ring = () => page.evaluate('getComputedStyle(document.activeElement).outlineStyle');
     const order: unknown[] = [];
-    for (let step = 0; step < 5; step++) {
+    for (let step = 0; step < 6; step++) {
       await keyboard.press('Tab');
       order.push(await focused());
-      if (step !== 4) assert.equal(await ring(), 'solid', String(order.at(-1)));
+      if (step !== 5) assert.equal(await ring(), 'solid', String(order.at(-1)));
     }
-    assert.deepEqual(order.slice(0, 3), ['To the content', 'Keys', 'Filter by name']);
+    assert.deepEqual(order.slice(0, 4), ['To the content', 'Inspector', 'Keys', 'Filter by name']);
     await keyboard.press('/');
     await keyboard.press('Escape');
     await page.getByLabel('Filter by name').fill('api');
@@ -240,6 +240,26 @@ suite('The dashboard', { skip, concurrency: 2 }, () => {
     await commit.waitFor();
     assert.equal(await commit.getAttribute('href'), `https://github.com/a/b/commit/${revision}`);
     assert.equal(await commit.getAttribute('rel'), 'noopener noreferrer');
+    isClean();
+  });
+
+  test('gives its connections back while nobody looks at it', async (t) => {
+    const { source, link } = await played(t, appStatus('shop'));
+    const { page, isClean } = await visit(t, browser, link);
+    await page.clock.install();
+    await page.getByRole('link', { name: 'shop' }).waitFor();
+    const look = async (isHidden: boolean) =>
+      await page.evaluate(`{
+        Object.defineProperty(document, 'hidden', { configurable: true, value: ${isHidden} });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }`);
+    assert.equal(source.listeners, 1);
+    await look(true);
+    await page.clock.fastForward(11_000);
+    await eventually('nobody listens', () => source.listeners === 0);
+    source.put(appStatus('shop', { state: 'testing' }));
+    await look(false);
+    await page.locator('.state-word', { hasText: 'testing' }).waitFor();
     isClean();
   });
 

@@ -7,6 +7,7 @@ import { html } from './html.js';
 import { askJson, pathOfApp } from './huddle.js';
 import { useShortcuts } from './keys.js';
 import { Log } from './log.js';
+import { conditionOf } from './order.js';
 import { pathOf, usualPath } from './journey.js';
 import { Program } from './program.js';
 import { Revision } from './revision.js';
@@ -16,6 +17,7 @@ import { nextCheck, span } from './words.js';
 /** @import { AppStatus } from '../../../control/status.ts' */
 /** @import { HistoryEntry } from '../../../../machines/facts.ts' */
 /** @import { Journey } from './journey.js' */
+/** @import { Repository } from './revision.js' */
 
 /** How many deployments are shown until more are asked for. */
 const entries = 8;
@@ -28,10 +30,11 @@ const entries = 8;
 export function App({ app, journey, deployments, isLive }) {
   const { name, revision, branch, error, health } = app;
   const now = useNow();
-  const repository = useAnswer(`${pathOfApp(name)}/repository`, isLive, revision);
+  const repository = /** @type {Repository | null} */ (useAnswer(`${pathOfApp(name)}/repository`, isLive, revision));
   const [limit, setLimit] = useState(entries);
-  const told = useAnswer(`${pathOfApp(name)}/history?limit=${limit}`, isLive, deployments);
-  /** @type {readonly HistoryEntry[]} */
+  const told = /** @type {{ history: readonly HistoryEntry[] } | null} */ (
+    useAnswer(`${pathOfApp(name)}/history?limit=${limit}`, isLive, deployments)
+  );
   const history = told?.history ?? [];
   useShortcuts({ Escape: () => (location.hash = '#/') });
 
@@ -68,7 +71,7 @@ export function App({ app, journey, deployments, isLive }) {
       </dl>
       ${
         error &&
-        html`<p class="trouble">
+        html`<p class=${`trouble ${conditionOf(app)}`}>
           <b>${error.code}</b> ${error.message} ${error.hint !== '' && html`<span class="hint">${error.hint}</span>`}
         </p>`
       }
@@ -129,7 +132,7 @@ function legend(seen, last, now) {
  * @param {unknown} turn
  */
 function useAnswer(path, isLive, turn) {
-  const [answer, setAnswer] = useState(/** @type {{ path: string, value: any } | null} */ (null));
+  const [answer, setAnswer] = useState(/** @type {{ path: string, value: unknown } | null} */ (null));
   useEffect(() => {
     if (!isLive) return undefined;
     const ending = new AbortController();

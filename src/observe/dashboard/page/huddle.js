@@ -74,7 +74,10 @@ export async function follow() {
     await isLookedAt();
     const began = now();
     const end = await listen();
-    if (end === 'hidden') continue;
+    if (end === 'hidden') {
+      linkIs('hidden');
+      continue;
+    }
     if (end === 'refused') await newToken();
     else linkIs('away');
     failures = now() - began > longestSilence ? 1 : failures + 1;
@@ -192,7 +195,8 @@ function isLookedAt() {
 function pause(milliseconds) {
   /** @type {PromiseWithResolvers<void>} */
   const { promise, resolve } = Promise.withResolvers();
-  setTimeout(resolve, milliseconds);
-  addEventListener('online', () => resolve(), { once: true });
-  return promise;
+  const end = () => resolve();
+  setTimeout(end, milliseconds);
+  addEventListener('online', end);
+  return promise.finally(() => removeEventListener('online', end));
 }

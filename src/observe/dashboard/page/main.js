@@ -27,6 +27,7 @@ function Page() {
       <p class="brand">${name === null ? 'Huddle' : html`<a href="#/">Huddle</a>`}</p>
       ${name !== null && html`<nav aria-label="Where you are"><a href="#/">All apps</a> <span aria-hidden="true">/</span> ${name}</nav>`}
       <p class="place">${location.host}</p>
+      <a class="quiet" href="inspector">Inspector</a>
       <button type="button" class="quiet" aria-keyshortcuts="?" onClick=${() => showKeys(true)}>Keys</button>
     </header>
     <${Away} known=${known} />

@@ -8,7 +8,8 @@ import { record } from './journey.js';
  * What the page knows.
  *
  * @typedef {object} Known
- * @property {'opening' | 'live' | 'away' | 'locked'} link to Huddle; `locked`: it does not let this page in
+ * @property {'opening' | 'live' | 'hidden' | 'away' | 'locked'} link to Huddle; `hidden`: nobody looks, so that the page does not
+ *   listen; `locked`: it does not let this page in
  * @property {string} reason why it is locked
  * @property {number} since milliseconds since the epoch, when the link became what it is
  * @property {ReadonlyMap<string, AppStatus>} apps
