@@ -1,4 +1,4 @@
-import { lstatSync, rmSync } from 'node:fs';
+import { lstatSync, renameSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
@@ -31,14 +31,27 @@ export async function serveControl(
   const server = createServer(bounds);
   const close = attend(server, source, { from: 'socket', admit: () => null, heartbeat: options.heartbeat });
   await listen(server, path);
+  const ours = inodeOf(path);
   return {
     // While its folder is away the socket may be coming back with it, and is listened to still.
     isThere: () => isPipe(path) || isFound(path) || !isFound(dirname(path)),
-    close,
+    async close() {
+      // An inode is given to nobody else for as long as somebody listens on it.
+      if (!isPipe(path) && inodeOf(path) === ours) rmSync(path, { force: true });
+      await close();
+    },
   };
 }
 
-const isFound = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+const inodeOf = (path: string): bigint | undefined => lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
+
+const isFound = (path: string): boolean => inodeOf(path) !== undefined;
+
+/**
+ * The name under which the socket is made, and no longer than its own. Node removes it by that when the server closes,
+ * whosever it is by then: another Huddle may have taken the folder.
+ */
+const passing = (path: string): string => (isPipe(path) ? path : path.replace(/.$/, '~'));
 
 /** A name of Windows: it is gone with the process that listened, and only one can at a time. */
 const isPipe = (path: string): boolean => path.startsWith('\\\\.\\pipe\\');
@@ -46,6 +59,7 @@ const isPipe = (path: string): boolean => path.startsWith('\\\\.\\pipe\\');
 /** What is left of a Huddle that was killed says ECONNREFUSED to a client and EADDRINUSE to `listen`. */
 async function removeStale(path: string): Promise<void> {
   if (isPipe(path)) return;
+  rmSync(passing(path), { force: true });
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   const alive = found.isSocket() && (await answers(path));
@@ -74,13 +88,15 @@ async function listen(server: Server, path: string): Promise<void> {
   server.once('listening', listening.resolve).on('error', listening.reject);
   const before = process.umask(0o177);
   try {
-    server.listen(path);
+    server.listen(passing(path));
   } finally {
     process.umask(before);
   }
   try {
     await listening.promise;
+    if (!isPipe(path)) renameSync(passing(path), path);
   } catch (error) {
+    server.close();
     throw cannotListen(path, error);
   }
 }
@@ -88,7 +104,7 @@ async function listen(server: Server, path: string): Promise<void> {
 function cannotListen(path: string, error: unknown): Failure {
   const code = error instanceof Error && 'code' in error ? error.code : '';
   const denied = code === 'EACCES' || code === 'EPERM';
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = (error instanceof Error ? error.message : String(error)).replaceAll(passing(path), path);
   const hint = 'Name a folder of this user with --state DIR.';
   const parts = { doing: 'listening on', subject: path, reason, hint, cause: error };
   return new Failure(denied ? 'permission-denied' : 'internal', parts);

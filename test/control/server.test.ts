@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../../machines/failure.ts';
 import { serveControl } from '../../src/control/server.ts';
 import type { AppStatus } from '../../src/control/status.ts';
+import { here } from '../../src/platform/here.ts';
 import { addressIn, appStatus, FakeSource, historyEntry, temporaryFolder } from './fake-source.ts';
 
 suite('The control socket', () => {
@@ -45,6 +46,21 @@ suite('The control socket', () => {
     await assert.rejects(serveControl(new FakeSource(), file), { code: 'path-occupied' });
     assert.ok(existsSync(file));
   });
+
+  test(
+    'that has taken the place of ours is left alone',
+    { skip: here.controlPipe('') !== null && 'nobody can take the place of a pipe' },
+    async (t) => {
+      const path = addressIn(temporaryFolder(t));
+      const ours = await serveControl(new FakeSource(), path);
+      rmSync(path);
+      const other = await serveControl(new FakeSource(), path);
+      await ours.close();
+      assert.equal((await ask(path, '/healthz')).status, 200);
+      await other.close();
+      assert.deepEqual(readdirSync(dirname(path)), []);
+    },
+  );
 
   test('in a folder that is not there is a failure that names it', async (t) => {
     const path = join(temporaryFolder(t), 'nowhere/huddle.sock');
