@@ -1,7 +1,6 @@
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { Failure } from '../../machines/failure.ts';
 import { errorCode } from './error-code.ts';
-import { forks, isKept } from './pid-order.ts';
 import type { Platform } from './platform.ts';
 import { posix } from './posix.ts';
 import { holdsForWriting, readEntry, readTable, readUsage, sightOf } from './proc.ts';
@@ -33,7 +32,6 @@ export const linux: Platform = {
   isSameBoot: (id) => id === bootId(),
   readEntry,
   startOfChild: (pid) => readEntry(pid)?.startTime ?? null,
-  pidOrder: { forks, isKept },
   readTable,
   holdsForWriting,
   usageOf: readUsage,

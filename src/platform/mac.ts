@@ -36,7 +36,6 @@ export const mac: Platform = {
   isSameBoot: (id) => id === bootId(),
   readEntry: (pid) => entriesIn(ps('-p', String(pid)))[0] ?? null,
   startOfChild: (pid) => entriesIn(ps('-p', String(pid)))[0]?.startTime ?? null,
-  pidOrder: null,
   readTable: () => ({
     alive: entriesIn(ps('-A', '-E')).filter(({ isZombie }) => !isZombie),
     ended: new Set(),

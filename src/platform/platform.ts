@@ -65,14 +65,6 @@ export interface TreeEnding {
   readonly orphansOf: (root: { readonly pid: number; readonly startTime: number }) => Promise<readonly number[]>;
 }
 
-/** The order in which pids are given out, where it says who is older. */
-export interface PidOrder {
-  /** How many processes and threads the machine has started since its boot: to be noted before one is started. */
-  readonly forks: () => number;
-  /** Whether whatever was started after this pid, which was given out when there were `forks`, has a higher one. */
-  isKept(pid: number, forks: number): boolean;
-}
-
 /** Everything in which one operating system differs from another; `src/platform/here.ts` has the one that we are on. */
 export interface Platform {
   // Commands
@@ -132,10 +124,8 @@ export interface Platform {
   startOfChild(pid: number): number | null;
   /** Whether two start times of one pid, the first written down, the second read, are the same process's. */
   isSameStart(written: number, read: number): boolean;
-  /** null: pids say nothing. */
-  readonly pidOrder: PidOrder | null;
-  /** Looks at every process, at least at those that are not older than `since` and whose pid is not below `lowest`. */
-  readTable(since: number, lowest: number): Table;
+  /** Looks at every process, at least at those that are not older than `since`. */
+  readTable(since: number): Table;
   /** Whether a process could write to this file; false where that cannot be asked. */
   holdsForWriting(pid: number, path: string): boolean;
   /** What a process uses, null when it has ended; null where nobody can tell cheaply. */

@@ -127,16 +127,16 @@ interface Birth {
 const births = new Map<number, Birth>();
 
 /**
- * Looks at every process that is not known to be older than `since`, from the pid `lowest` on. To learn that an old one is
- * still the same takes a quarter of the time of reading it, and on most hosts nearly all are old.
+ * Looks at every process that is not known to be older than `since`. To learn that an old one is still the same takes a
+ * quarter of the time of reading it, and on most hosts nearly all are old.
  */
-export function readTable(since: number, lowest: number): Table {
+export function readTable(since: number): Table {
   const alive: MarkedEntry[] = [];
   const ended = new Set<number>();
   let blank = 0;
   const pids = readdirSync('/proc')
     .map(Number)
-    .filter((pid) => pid >= lowest);
+    .filter((pid) => pid > 0);
   // The youngest first: they are the likeliest to be gone in a moment.
   for (const pid of pids.toReversed()) {
     const folder = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.ino ?? 0;
@@ -153,7 +153,7 @@ export function readTable(since: number, lowest: number): Table {
     if (mark === null) blank++;
     alive.push({ ...entry, mark: mark ?? '' });
   }
-  if (lowest === 0 && births.size > 2 * pids.length) births.clear();
+  if (births.size > 2 * pids.length) births.clear();
   return { alive, ended, blank };
 }
 

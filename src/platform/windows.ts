@@ -51,7 +51,6 @@ export const windows: Platform = {
   startOfChild: () => Date.now(),
   /** What the clock said just after the start, and what the kernel did: a scanner may hold up a start for a while. */
   isSameStart: (written, read) => Math.abs(written - read) < 5000,
-  pidOrder: null,
   readTable: () => ({ alive: [], ended: new Set(), blank: 0 }),
   holdsForWriting: () => false,
   usageOf: null,

@@ -41,7 +41,7 @@ export function adoptProgram(
 
 /** The marks that begin like this and that some process carries, each once. */
 export function marksOf(prefix: string): string[] {
-  return [...new Set(here.readTable(0, 0).alive.map(({ mark }) => mark))].filter((mark) => mark.startsWith(prefix));
+  return [...new Set(here.readTable(0).alive.map(({ mark }) => mark))].filter((mark) => mark.startsWith(prefix));
 }
 
 interface Watched {

@@ -97,7 +97,7 @@ async function start(input: CommandInput): Promise<Running> {
     if (result.signal !== undefined) return { code: null, signal: result.signal };
     throw cannotStart(result.cause, argv[0] ?? '', doing);
   });
-  const tree = child.pid === undefined ? null : treeOf({ ...identifyChild(child.pid), mark }, null, { reaped: exit });
+  const tree = child.pid === undefined ? null : treeOf({ ...identifyChild(child.pid), mark }, null, exit);
   return { tree, exit };
 }
 

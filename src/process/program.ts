@@ -4,7 +4,6 @@ import { join, sep } from 'node:path';
 import { asFailure, Failure } from '../../machines/failure.ts';
 import type { ProcessInput, ProcessReport } from '../../machines/slots.ts';
 import { faultPoint } from '../fault.ts';
-import { here } from '../platform/here.ts';
 import { refusal } from '../ledger/paths.ts';
 import { inCgroup } from './cgroup.ts';
 import { type Environment, programEnvironment } from './environment.ts';
@@ -52,13 +51,12 @@ export function startProgram(input: ProgramInput, report: (report: ProcessReport
     if (!isLeft) report(fact);
   };
   try {
-    const forks = here.pidOrder?.forks() ?? null;
     const { child, warning } = spawnInto(input);
     const left = () => {
       isLeft = true;
       child.unref();
     };
-    return { tree: follow(child, input, forks, tell), warning, leave: left };
+    return { tree: follow(child, input, tell), warning, leave: left };
   } catch (thrown) {
     const failed = { type: 'process.failed', failure: asFailure(thrown), at: Date.now() } as const;
     queueMicrotask(() => tell(failed));
@@ -149,12 +147,7 @@ function openOutput({ log, openLog }: ProgramInput, { uid, gid }: RunAs) {
   }
 }
 
-function follow(
-  child: ChildProcess,
-  { mark, log }: ProgramInput,
-  forks: number | null,
-  tell: (fact: ProcessReport) => void,
-): Tree | null {
+function follow(child: ChildProcess, { mark, log }: ProgramInput, tell: (fact: ProcessReport) => void): Tree | null {
   const { pid } = child;
   if (pid === undefined) {
     child.once('error', (error) => {
@@ -171,5 +164,5 @@ function follow(
     });
   });
   child.on('error', () => {}); // Only of sending it a message or a signal, which nobody does through this handle.
-  return treeOf({ ...identifyChild(pid), mark }, log, { reaped, forks });
+  return treeOf({ ...identifyChild(pid), mark }, log, reaped);
 }

@@ -8,7 +8,7 @@ let coming: Promise<Table> | null = null;
 export function readTableSoon(): Promise<Table> {
   coming ??= setImmediate().then(() => {
     coming = null;
-    return here.readTable(0, 0);
+    return here.readTable(0);
   });
   return coming;
 }

@@ -21,8 +21,6 @@ export interface Tree {
    * somebody else's by now.
    */
   readonly isVouchedFor: boolean;
-  /** How many forks there were before its root was started (`PidOrder`); null when that is not known. */
-  readonly forks: number | null;
   /** Settles when Node has seen the root's end; null when it is not a child of ours. */
   readonly reaped: Promise<unknown> | null;
   /** Its processes as last seen, pid to start time: who once belonged to it does so for good. */
@@ -30,13 +28,9 @@ export interface Tree {
 }
 
 /** The tree of a process that is a child of ours, or that an earlier Huddle has left behind. */
-export function treeOf(
-  root: Root,
-  log: string | null,
-  { reaped = null, forks = null }: Partial<Pick<Tree, 'reaped' | 'forks'>> = {},
-): Tree {
+export function treeOf(root: Root, log: string | null, reaped: Tree['reaped'] = null): Tree {
   const isVouchedFor = reaped !== null || isAlive(root);
-  return { root, log, cgroup: cgroupOf(root.mark), isVouchedFor, forks, reaped, known: new Map() };
+  return { root, log, cgroup: cgroupOf(root.mark), isVouchedFor, reaped, known: new Map() };
 }
 
 /**
@@ -45,11 +39,8 @@ export function treeOf(
  * looked at. Never Huddle itself, nor what Huddle runs under. Without a table it looks as often as it takes to be sure.
  */
 export function membersOf(tree: Tree, table?: Table): Identity[] {
-  const { pid, startTime } = tree.root;
-  if (table === undefined) {
-    const lowest = () => (tree.forks !== null && here.pidOrder?.isKept(pid, tree.forks) === true ? pid : 0);
-    return untilBelieved((fresh) => membersOf(tree, fresh), startTime, lowest);
-  }
+  const { startTime } = tree.root;
+  if (table === undefined) return untilBelieved((fresh) => membersOf(tree, fresh), startTime);
   const inside = cgroupMembers(tree.cgroup);
   const young = table.alive.filter((entry) => entry.startTime >= startTime); // Nothing of it is older than its root.
   const members = withDescendants(young, (entry) => inside.has(entry.pid) || belongs(entry, tree));
@@ -87,10 +78,10 @@ export class Doubt {
   }
 }
 
-function untilBelieved(find: (table: Table) => Identity[], since: number, lowest = () => 0): Identity[] {
+function untilBelieved(find: (table: Table) => Identity[], since: number): Identity[] {
   const doubt = new Doubt();
   for (;;) {
-    const table = here.readTable(since, lowest());
+    const table = here.readTable(since);
     const members = find(table);
     if (members.length > 0 || doubt.isSettledBy(table)) return members;
   }

@@ -14,7 +14,7 @@ export interface TreeUsage extends ProcessUsage {
 export function usageOfTrees(roots: ReadonlyMap<string, Root>): ReadonlyMap<string, TreeUsage> | null {
   const { usageOf } = here;
   if (usageOf === null) return null;
-  const table = here.readTable(0, 0);
+  const table = here.readTable(0);
   const usages = new Map<string, TreeUsage>();
   for (const [name, root] of roots) {
     // Not by who holds the log: that look at every file of everybody is for ending a tree, not for watching it.

@@ -13,6 +13,9 @@ import { stopCommandOf } from '../../src/process/program.ts';
 import { exitOf, never, until, Workshop } from './workshop.ts';
 
 const hasPython = spawnSync('python3', ['-c', 'import ctypes']).status === 0;
+/** Options of unshare(1) for a table of processes of its own. */
+const apart = ['--pid', '--fork', '--mount-proc', '--kill-child'];
+const ownPids = spawnSync('unshare', [...apart, 'true']).status === 0;
 const term: StopRequest = { signal: 'SIGTERM', command: null, warn: assert.fail };
 
 suite('Stopping gently ends', () => {
@@ -198,12 +201,35 @@ suite('A look at the processes', () => {
     const module = `
       import { openSync } from 'node:fs';
       import { readTable } from '${import.meta.resolve('../../src/platform/proc.ts')}';
-      readTable(0, 0);
+      readTable(0);
       try { for (;;) openSync('/dev/null'); } catch {}
-      try { readTable(0, 0); } catch ({ code }) { process.exitCode = code === 'EMFILE' ? 0 : 1; process.exit(); }
+      try { readTable(0); } catch ({ code }) { process.exitCode = code === 'EMFILE' ? 0 : 1; process.exit(); }
       process.exit(2);`;
     const argv = ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, module];
     assert.equal(spawnSync('/bin/sh', argv).status, 0);
+  });
+});
+
+suite('What a program has left is found', () => {
+  test('also where the order of pids has begun again since its start', { skip: !ownPids && 'needs unshare' }, (t) => {
+    const workshop = new Workshop(t);
+    const last = '/proc/sys/kernel/ns_last_pid';
+    const line = `echo 50 > ${last}; sleep 1000 & echo $! > pid; echo 6000 > ${last}; true & wait $!`;
+    const input = JSON.stringify(workshop.input({ start: ['sh', '-c', line] }));
+    const module = `
+      import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+      import { startProgram } from '${import.meta.resolve('../../src/process/program.ts')}';
+      import { endByForce } from '${import.meta.resolve('../../src/process/end.ts')}';
+      import { identify } from '${import.meta.resolve('../../src/process/identity.ts')}';
+      writeFileSync('${last}', '5000');
+      const { tree } = startProgram({ ...${input}, openLog: (path) => openSync(path, 'a') }, () => {});
+      await tree.reaped;
+      const left = Number(readFileSync('${workshop.copy}/pid', 'utf8'));
+      if (left > tree.root.pid || identify(left) === null) process.exit(2);
+      await endByForce(tree, new AbortController().signal);
+      process.exit(identify(left) === null ? 0 : 1);`;
+    const run = spawnSync('unshare', [...apart, process.execPath, '--input-type=module', '-e', module]);
+    assert.equal(run.status, 0, String(run.stderr));
   });
 });
 
