@@ -111,6 +111,8 @@ export function openDesk(name: string, office: Office): Desk {
     async idle() {
       makeWay();
       await last;
+      // A sync that is under way is not waited for; it may end when another Huddle has the ledger, and is forgotten.
+      desk.beginChange();
       await ledger.flush();
     },
     async withLog(what, config, work) {
