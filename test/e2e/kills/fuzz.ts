@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Scene } from '../harness.ts';
 import { tidily } from './tidily.ts';
-import { judge, type Told, journalOf, lookAtDeath, quietStarts, type Survivor } from './witnesses.ts';
+import { type Death, judge, type Told, journalOf, lookAtDeath, quietStarts, wasAsked } from './witnesses.ts';
 import { newWorld, template, type World } from './world.ts';
 
 // A stream of pushes, and a Huddle that is killed in its midst again and again: `node test/e2e/kills/fuzz.ts --seed N --kills N`.
@@ -51,8 +51,10 @@ class Life {
   #pushed = 1;
   /** Of the journal that has been looked at. */
   #seen = 0;
-  #survivor: Survivor | null = null;
-  /** Something was done that may end a program. */
+  #death: Death | null = null;
+  #newest = 'v1';
+  /** Something is under way that lets a program be started anew at the same revision. */
+  #isUnsettled = false;
   #isDisturbed = false;
 
   constructor(world: World, random: () => number) {
@@ -63,10 +65,13 @@ class Life {
   async act(): Promise<string> {
     const deeds = ['good', 'good', 'red', 'crash', 'broken', 'forced', 'changed', 'killed', 'nothing', 'nothing'];
     const deed = deeds[Math.floor(this.#random() * deeds.length)] ?? '';
-    this.#isDisturbed = deed === 'changed' || deed === 'killed';
+    // An edit, or a script that fails, may also come to be noticed after the next kill.
+    this.#isDisturbed = this.#isUnsettled || deed === 'killed';
     if (deed === 'changed') await this.#configure();
     else if (deed === 'killed') this.#killProgram();
-    else if (deed !== 'nothing') await this.#push(deed);
+    else if (deed !== 'nothing') this.#newest = await this.#push(deed);
+    this.#isUnsettled = deed === 'changed' || this.#newest.endsWith('broken');
+    this.#isDisturbed ||= this.#isUnsettled;
     return deed;
   }
 
@@ -99,17 +104,18 @@ class Life {
     const wrong = [
       ...doubles.map((each) => `two at once: ${each.what} ${each.pid} ${each.version}`),
       ...(starts === 1 ? [] : [`quiet was started ${starts} times`]),
-      ...(this.#isDisturbed ? [] : needlessRestarts(since, this.#survivor)),
+      ...(this.#isDisturbed ? [] : needlessRestarts(since, this.#death)),
     ];
     this.#seen = journal.length;
-    this.#survivor = lookAtDeath(this.#world).survivor;
+    this.#death = lookAtDeath(this.#world);
     return wrong;
   }
 }
 
 /** A program that survived a Huddle may make room for another revision, but not for itself. */
-function needlessRestarts(since: readonly Told[], survivor: Survivor | null): string[] {
-  if (survivor === null) return [];
+function needlessRestarts(since: readonly Told[], death: Death | null): string[] {
+  const survivor = death?.survivor ?? null;
+  if (death === null || survivor === null || wasAsked(since, survivor.pid, death)) return [];
   const end = since.findIndex(({ what, pid }) => what === 'asked' && pid === survivor.pid);
   const next = since.slice(end + 1).find(({ what }) => what === 'start');
   const isNeedless = end !== -1 && next?.version === survivor.version;

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 
 const { JOURNAL, PORT } = process.env;
 const version = readFileSync('version', 'utf8').trim();
-const tell = (what) => appendFileSync(JOURNAL, `${what} ${process.pid} ${version}\n`);
+const tell = (what) => appendFileSync(JOURNAL, `${what} ${process.pid} ${version} ${Date.now()}\n`);
 
 // First told, then looked: of two that start at once, one at least sees the other.
 tell('start');
