@@ -1,5 +1,4 @@
 import { copyFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { faultPoint } from '../fault.ts';
 import { here } from '../platform/here.ts';
@@ -41,9 +40,12 @@ function keepOld(path: string, old: string): void {
   here.rename(kept, old);
 }
 
-/** Makes a folder (0700) and those above it, and sees to it that they outlast a power cut. */
+/**
+ * Makes a folder (0700) and those above it, before it returns: whoever has just seen that the state folder stands must not make it
+ * anew a moment later. Resolves when they outlast a power cut.
+ */
 export async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true, mode: 0o700 });
+  const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (first === undefined) return;
   for (let made = folder; made.length >= first.length; made = dirname(made)) await here.syncFolder(dirname(made));
 }
