@@ -3,6 +3,8 @@ import type { FSWatcher } from 'node:fs';
 
 /** Waits for one thing to happen; `cancel` ends the waiting, and may be called at any time. */
 export interface Wait {
+  /** It has happened, or was cancelled, or can no longer be seen. */
+  isOver(): boolean;
   cancel(): void;
 }
 
@@ -13,7 +15,10 @@ export interface Wait {
  */
 export function nextEvent(folder: string, happened: () => void): Wait {
   let watcher: FSWatcher | null = null;
-  const cancel = (): void => watcher?.close();
+  const cancel = (): void => {
+    watcher?.close();
+    watcher = null;
+  };
   const once = (): void => {
     cancel();
     happened();
@@ -24,5 +29,5 @@ export function nextEvent(folder: string, happened: () => void): Wait {
   } catch {
     // No such folder, or the host's watches are used up; see above.
   }
-  return { cancel };
+  return { isOver: () => watcher === null, cancel };
 }

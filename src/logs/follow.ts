@@ -142,7 +142,7 @@ async function bytesBefore(path: string, to: number): Promise<{ bytes: Buffer; f
 const nothing = { bytes: Buffer.alloc(0), from: 0 };
 
 /** Resolves soon after the next event in a folder, or when it is time for a look anyway, or when the signal aborts. */
-function changeIn(folder: string, signal: AbortSignal): { happened: Promise<void> } & Wait {
+function changeIn(folder: string, signal: AbortSignal): { happened: Promise<void> } & Pick<Wait, 'cancel'> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const late = setTimeout(resolve, longestWait);
   const event = nextEvent(folder, () => setTimeout(resolve, gather));
