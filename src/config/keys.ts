@@ -1,7 +1,8 @@
 import { judgeBranch, judgeRemoteName } from './git-names.ts';
 import * as judge from './judges.ts';
-import { choice, commands, duration, flag, integer, interval, judged, megabytes, pairs } from './kinds.ts';
+import { addresses, choice, commands, duration, flag, integer, interval, judged, megabytes, pairs } from './kinds.ts';
 import { program, shellLine, text, texts, type Kind } from './kinds.ts';
+import { judgeListen, meantBy } from './listen.ts';
 import { judgeRemote } from './remote.ts';
 
 /** One key of a config file: all that the checker, the JSON Schema and the README's reference have to know about it. */
@@ -172,7 +173,7 @@ export const keys = {
     ),
     'ready timeout': key(interval, 60, 'longest wait for that'),
     listen: maybe(
-      texts,
+      addresses(judgeListen, meantBy),
       'none',
       '`[host:]port` or a path, or a list: sockets that Huddle opens and hands to the program',
       { commas: true, later: true },

@@ -163,6 +163,36 @@ export const commands = listOf(line, 'a command, or a list of commands');
 /** One text or several. */
 export const texts = listOf(line, 'a text, or a list of texts');
 
+/** One text or several, each without a fault and none of them twice; a port may be written as a number. */
+export function addresses(
+  judge: (text: string) => Wrong | null,
+  meant: (text: string) => string,
+): Kind<readonly string[]> {
+  const written = v.lazy((value): v.GenericSchema<unknown, string> =>
+    typeof value === 'number' ? v.pipe(v.number(), v.transform(String)) : string,
+  );
+  const item = v.pipe(written, judging(judge));
+  const list = v.pipe(
+    v.array(item),
+    v.check(
+      (texts) => new Set(texts.map(meant)).size === texts.length,
+      say('holds an address twice', 'take one of them away'),
+    ),
+  );
+  const one = v.pipe(
+    item,
+    v.transform((text) => [text]),
+  );
+  return {
+    schema: v.lazy((value): v.GenericSchema<unknown, readonly string[]> => (Array.isArray(value) ? list : one)),
+    json: [
+      { type: 'string' },
+      { type: 'integer', minimum: 1, maximum: 65_535 },
+      { type: 'array', items: { type: ['string', 'integer'] } },
+    ],
+  };
+}
+
 function listOf(item: v.GenericSchema<unknown, string>, what: string): Kind<readonly string[]> {
   const one = v.pipe(
     item,
