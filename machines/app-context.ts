@@ -6,11 +6,15 @@ import {
   type AppCommand,
   type AppInput,
   noProgram,
+  type OtherReport,
+  otherSide,
   type ProgramReport,
   type ProgramStatus,
+  type ProgramTold,
+  type Side,
   type World,
 } from './protocol.ts';
-import type { Asked, FetchInput, Opened, OpenInput, ScriptInput } from './slots.ts';
+import type { Asked, DrainInput, FetchInput, HandOverInput, Opened, OpenInput, ScriptInput } from './slots.ts';
 
 // What an app's machine knows: plain functions for its charts.
 
@@ -18,6 +22,16 @@ import type { Asked, FetchInput, Opened, OpenInput, ScriptInput } from './slots.
 export interface Target {
   readonly revision: Revision;
   readonly way: 'forward' | 'back' | 'boot';
+  /** Where its tree is; null until that is known. */
+  readonly directory?: string | null;
+}
+
+/** Where a program runs. */
+export interface Place {
+  /** As it was configured then: a newer config may name another one. */
+  readonly localPath: string;
+  /** That, or a release's folder in it. */
+  readonly directory: string;
 }
 
 /** One attempt to deploy, from the move of the branch to the end, the way back included. */
@@ -53,8 +67,8 @@ export interface AppContext extends World {
   opened: Opened | null;
   /** The repository, as it is configured now, has been opened; until then nothing else is asked of it. */
   isOpen: boolean;
-  /** The local path that the program runs in, which a newer config may not name any more. */
-  placedAt: string | null;
+  /** Where the program runs. */
+  placedAt: Place | null;
   asked: Asked | null;
   target: Target | null;
   attempt: Attempt | null;
@@ -78,10 +92,14 @@ export interface AppContext extends World {
   isTold: boolean;
   nextCheck: number | null;
   testingSince: number;
+  /** The side of the program that serves. */
+  lead: Side;
   program: ProgramStatus;
+  /** The one beside it, side by side: on trial, or on its way out. */
+  other: ProgramStatus;
 }
 
-export type AppEvent = AppCommand | ProgramReport;
+export type AppEvent = AppCommand | ProgramTold | ProgramReport | OtherReport;
 
 export function newContext(input: AppInput): AppContext {
   return {
@@ -106,7 +124,9 @@ export function newContext(input: AppInput): AppContext {
     isTold: true,
     nextCheck: null,
     testingSince: 0,
+    lead: 'blue',
     program: noProgram,
+    other: noProgram,
   };
 }
 
@@ -124,6 +144,11 @@ export function isGone({ code }: Failure): boolean {
 export function isServing({ facts, program }: AppContext): boolean {
   const isPlaced = facts.current !== null && facts.pulling === null;
   return facts.good !== null || isPlaced || program.state !== 'down';
+}
+
+/** Whether what comes next is to be started beside what is there: up, or at least tried. */
+export function isBeside({ deployment, application }: AppConfig, { state }: ProgramStatus): boolean {
+  return deployment.strategy === 'side by side' && application.start !== null && state !== 'down';
 }
 
 /** The program is down, and what it last ran is no longer what is in place: only a new start may bring it up. */
@@ -220,14 +245,26 @@ export function configChange(context: AppContext, config: AppConfig): Partial<Ap
 
 /** The config for the program that runs now: where the repository is to go does not concern it before a deployment. */
 export function runningConfig({ config, placedAt }: Pick<AppContext, 'config' | 'placedAt'>): AppConfig {
-  return placedAt === null ? config : { ...config, repository: { ...config.repository, localPath: placedAt } };
+  return placedAt === null ? config : configIn(config, placedAt.directory);
+}
+
+/** The config for a program that is started: in the release of its revision, where it has one. */
+export function startConfig({ config, placedAt }: Pick<AppContext, 'config' | 'placedAt'>): AppConfig {
+  const isHere = placedAt?.localPath === config.repository.localPath;
+  return isHere ? configIn(config, placedAt.directory) : config;
+}
+
+/** A config by which a program runs in this folder. */
+export function configIn(config: AppConfig, directory: string): AppConfig {
+  if (config.repository.localPath === directory) return config;
+  return { ...config, repository: { ...config.repository, localPath: directory } };
 }
 
 // -- what the slots are given -------------------------------------------------------------------------------------
 
 export function openInput({ name, config, facts, program, placedAt }: AppContext): OpenInput {
   const isDown = program.state === 'down';
-  const isHere = !isDown && placedAt === config.repository.localPath;
+  const isHere = !isDown && placedAt?.localPath === config.repository.localPath;
   return {
     name,
     config,
@@ -239,6 +276,22 @@ export function openInput({ name, config, facts, program, placedAt }: AppContext
 export function fetchInput({ name, config, facts, wish, asked }: AppContext): FetchInput {
   const named = wish?.type === 'deploy' ? wish.revision : null;
   return { name, config, branch: facts.branch ?? '', revision: named ?? asked?.tip ?? '', from: facts.current };
+}
+
+/** Before anything serves there is nobody to hand over from. */
+export function handOverInput({ name, config, lead, facts, target }: AppContext): HandOverInput {
+  return { name, config, side: lead, revision: target?.revision ?? facts.current ?? '', from: null };
+}
+
+/** The one on trial is to take over from the one that leads. */
+export function takeOverInput(context: AppContext): HandOverInput {
+  const { lead, facts } = context;
+  const from = { side: lead, revision: facts.current ?? '' };
+  return { ...handOverInput(context), side: otherSide(lead), from };
+}
+
+export function drainInput({ name, config, lead }: AppContext): DrainInput {
+  return { name, config, side: otherSide(lead) };
 }
 
 export function scriptInput({ name, config, target }: AppContext, hook: ScriptInput['hook']): ScriptInput {

@@ -1,10 +1,11 @@
-import { historyEntry, scriptInput } from './app-context.ts';
+import { handOverInput, historyEntry, scriptInput } from './app-context.ts';
 import { deployedNews, keptNews, rejectedNews, rollingBackNews, savedNews, stoppingNews } from './app-news.ts';
 import { appSetup } from './app-setup.ts';
 import { asFailure } from './failure.ts';
 
 // The states in which an app changes what runs.
 
+const outputOf = <T>({ event }: { event: { output: T } }) => event.output;
 const failureFrom = ({ event }: { event: { error: unknown } }) => asFailure(event.error);
 
 /** Ending the program: for a deployment, or because the app is to stop or to leave. */
@@ -13,7 +14,7 @@ export const stopping = appSetup.createStateConfig({
   entry: ['disarm', 'noteDowntime', 'stop', { type: 'tell', params: stoppingNews }],
   initial: 'ending',
   states: {
-    ending: { always: { guard: 'isProgramDown', target: 'ended' } },
+    ending: { always: { guard: 'areProgramsDown', target: 'ended' } },
     ended: {
       always: [
         { guard: 'isTreeToRestore', target: '#app.pulling', actions: 'aimBack' },
@@ -32,6 +33,11 @@ export const stopping = appSetup.createStateConfig({
     restart: [{ guard: 'isStopping', actions: 'noteWish' }, {}],
     config: { actions: 'hold' },
     'program.stuck': [
+      { guard: 'isLeavingForGood', target: 'leaving' },
+      { guard: 'isLeaving', actions: { type: 'noteFailed', params: ({ event }) => event.failure } },
+      { target: 'running', actions: [{ type: 'noteFailed', params: ({ event }) => event.failure }, 'dropTarget'] },
+    ],
+    'other.stuck': [
       { guard: 'isLeavingForGood', target: 'leaving' },
       { guard: 'isLeaving', actions: { type: 'noteFailed', params: ({ event }) => event.failure } },
       { target: 'running', actions: [{ type: 'noteFailed', params: ({ event }) => event.failure }, 'dropTarget'] },
@@ -64,8 +70,21 @@ export const pulling = appSetup.createStateConfig({
           revision: target?.revision ?? '',
         }),
         onDone: [
-          { guard: 'hasPostPull', target: 'after', actions: { type: 'tell', params: savedNews } },
-          { target: 'placed', actions: { type: 'tell', params: savedNews } },
+          {
+            guard: { type: 'hasPostPull', params: outputOf },
+            target: 'after',
+            actions: [
+              { type: 'notePulled', params: outputOf },
+              { type: 'tell', params: savedNews },
+            ],
+          },
+          {
+            target: 'placed',
+            actions: [
+              { type: 'notePulled', params: outputOf },
+              { type: 'tell', params: savedNews },
+            ],
+          },
         ],
         onError: { target: 'failed', actions: { type: 'noteFailed', params: failureFrom } },
       },
@@ -150,13 +169,16 @@ export const pulling = appSetup.createStateConfig({
 /** Starting the program on what is now in place, until it is accepted or not. */
 export const restarting = appSetup.createStateConfig({
   tags: 'deploying',
-  entry: 'start',
   initial: 'trying',
   states: {
     trying: {
-      always: { guard: 'hasNoProgram', target: 'accepted' },
+      entry: 'start',
+      always: [
+        { guard: 'isOnlyFiles', target: 'accepted' },
+        { guard: 'hasNoProgram', target: 'handingOver' },
+      ],
       on: {
-        'program.accepted': 'accepted',
+        'program.accepted': [{ guard: 'hasHandOver', target: 'handingOver' }, 'accepted'],
         'program.refused': [
           {
             guard: 'canGoBack',
@@ -187,6 +209,19 @@ export const restarting = appSetup.createStateConfig({
           },
         ],
       },
+    },
+    /** Nothing else could serve: that it could not be told everywhere is reported, and the program stays. */
+    handingOver: {
+      invoke: {
+        src: 'handOver',
+        input: ({ context }) => handOverInput(context),
+        onDone: 'accepted',
+        onError: { target: 'untold', actions: { type: 'noteFailed', params: failureFrom } },
+      },
+    },
+    untold: {
+      entry: ['noteGood', { type: 'tell', params: deployedNews }, { type: 'record', params: historyEntry }, 'dropTarget'],
+      always: '#app.running',
     },
     accepted: {
       entry: [

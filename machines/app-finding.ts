@@ -175,6 +175,7 @@ export const checking = appSetup.createStateConfig({
       { guard: 'isLeftBehind', target: 'pulling', actions: ['aimGood', 'noteCheck'] },
       { actions: 'startCurrent' },
     ],
+    config: { guard: 'isToBeHeld', actions: 'hold' },
     deploy: { target: 'checking', reenter: true, actions: 'noteWish' },
     rollback: { guard: 'canRollBack', target: 'idle', actions: 'noteWish' },
   },
@@ -238,7 +239,13 @@ export const testing = appSetup.createStateConfig({
         onError: { target: '#app.idle', actions: [{ type: 'noteFailed', params: failureFrom }, 'dropTarget'] },
       },
     },
-    passed: { entry: ['notePassed', 'aimForward'], always: { target: '#app.stopping', description: 'passed' } },
+    passed: {
+      entry: ['notePassed', 'aimForward'],
+      always: [
+        { guard: 'isBeside', target: '#app.beside', description: 'passed' },
+        { target: '#app.stopping', description: 'passed' },
+      ],
+    },
   },
   on: {
     'program.accepted': { actions: ['noteLateGood', 'noteContent'] },
@@ -246,6 +253,7 @@ export const testing = appSetup.createStateConfig({
       { guard: 'isLeftBehind', target: 'pulling', actions: ['aimGood', 'noteCheck'] },
       { actions: 'startCurrent' },
     ],
+    config: { guard: 'isToBeHeld', actions: 'hold' },
     deploy: { target: 'checking', actions: ['dropTarget', 'noteWish'] },
     rollback: { guard: 'canRollBack', target: 'idle', actions: ['dropTarget', 'noteWish'] },
   },

@@ -4,6 +4,7 @@ import {
   canGoBack,
   canRollBack,
   canRestore,
+  isBeside,
   isServing,
   isUnwanted,
   mayCheck,
@@ -12,7 +13,7 @@ import {
 } from './app-context.ts';
 import type { Failure } from './failure.ts';
 import { disturbance, isSame, scriptTries } from './policy.ts';
-import type { Asked, Fetched, Verdict } from './slots.ts';
+import type { Asked, Fetched, Pulled, Verdict } from './slots.ts';
 
 /** What a guard is given. */
 export interface Scene {
@@ -47,15 +48,27 @@ export const guards = {
   isPassed: (_scene: Scene, verdict: Verdict) => verdict.kind === 'passed',
   isPending: (_scene: Scene, verdict: Verdict) => verdict.kind === 'pending',
   isProgramDown: ({ context }: Scene) => context.program.state === 'down',
+  areProgramsDown: ({ context: { program, other } }: Scene) => program.state === 'down' && other.state === 'down',
+  isOtherDown: ({ context }: Scene) => context.other.state === 'down',
+  /** What comes next is started beside what is there. */
+  isBeside: ({ context }: Scene) => isBeside(context.config, context.program),
   hasNoProgram: ({ context }: Scene) => context.config.application.start === null,
+  hasNoProxy: ({ context }: Scene) => context.config.application.proxy === null,
+  /** There is neither a program nor anybody to be told. */
+  isOnlyFiles: ({ context: { config } }: Scene) =>
+    config.application.start === null && config.deployment.strategy === 'in place',
   /** Before the first revision there is nothing to prepare: pre-pull scripts are for what is in place. */
   hasPrePull: ({ context: { config, target, facts } }: Scene) =>
     target?.way === 'forward' && facts.current !== null && config.scripts.prePull.length > 0,
-  hasPostPull: ({ context }: Scene) => context.config.scripts.postPull.length > 0,
+  hasPostPull: ({ context }: Scene, { isFresh }: Pulled) => isFresh && context.config.scripts.postPull.length > 0,
+  /** Somebody has to be told which release is in charge. */
+  hasHandOver: ({ context: { config } }: Scene) =>
+    config.deployment.strategy === 'side by side' || config.application.proxy !== null,
   canGoBack: ({ context }: Scene) => canGoBack(context),
   canRestore: ({ context }: Scene) => canRestore(context),
   isForward: ({ context }: Scene) => context.target?.way === 'forward',
   isBackward: ({ context }: Scene) => context.target?.way !== 'forward',
+  isRollback: ({ context }: Scene) => context.target?.way === 'back',
   hasUsedItsTries: ({ context: { scriptTries: tries } }: Scene) => (tries?.count ?? 0) >= scriptTries,
   /** The tree is not the good one's, and is to be made so before the app is left alone. */
   isTreeToRestore: ({ context: { leave, facts } }: Scene) =>
@@ -86,6 +99,12 @@ export const guards = {
     event.type === 'config' && disturbance(context.config, event.config) === 'details',
   isProgramChanged: ({ context, event }: Scene) =>
     event.type === 'config' && disturbance(context.config, event.config) === 'program',
+  isProgramChangedBeside: ({ context: { config, program }, event }: Scene) =>
+    event.type === 'config' && isBeside(event.config, program) && disturbance(config, event.config) === 'program',
+  /** It would have a check or a test broken off. */
+  isToBeHeld: ({ context: { config, program, held }, event }: Scene) =>
+    event.type === 'config' &&
+    (held !== null || (isBeside(event.config, program) && disturbance(config, event.config) === 'program')),
   isToBeStarted: ({ context, event }: Scene) =>
     event.type === 'config' &&
     context.program.state === 'down' &&

@@ -76,6 +76,12 @@ export function rollingBackNews({ context: { attempt, target, objection, trouble
   return { type: 'rolling back', revision: attempt?.revision ?? '', to: target?.revision ?? '', failure };
 }
 
+/** What was tried beside it was not accepted: what leads has not noticed. */
+export function stayNews({ context: { target, facts, objection } }: AppMoment): News {
+  const revision = target?.revision ?? '';
+  return { type: 'rolling back', revision, to: facts.current ?? '', failure: asFailure(objection) };
+}
+
 export function keptNews({ context }: AppMoment): News {
   const failure = asFailure(context.objection ?? context.program.failure);
   return { type: 'kept', revision: context.target?.revision ?? '', failure };

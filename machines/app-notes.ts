@@ -1,5 +1,6 @@
 import { assign, enqueueActions } from 'xstate';
 import {
+  type AppContext,
   type AppEvent,
   type Attempt,
   beginAttempt,
@@ -10,12 +11,13 @@ import {
   mayCheck,
   mayTry,
   isGone,
+  type Place,
 } from './app-context.ts';
 import { appSlots } from './app-slots.ts';
 import type { Rejection, Revision } from './facts.ts';
 import type { Failure } from './failure.ts';
 import { acceptance, withRejection } from './policy.ts';
-import type { Asked, Opened } from './slots.ts';
+import type { Asked, Opened, Pulled } from './slots.ts';
 
 /** What an app notes: what came in, where it goes, what must survive, when to look again. */
 export const appNotes = appSlots.extend({
@@ -155,11 +157,14 @@ export const appNotes = appSlots.extend({
 
     // -- facts
     noteIntent: assign(({ context }) => ({ facts: { ...context.facts, pulling: context.target?.revision ?? null } })),
+    notePulled: assign(({ context: { target } }, { directory }: Pulled) => ({
+      target: target && { ...target, directory },
+    })),
     notePlaced: assign(({ context }) => ({
       facts: { ...context.facts, pulling: null, current: context.target?.revision ?? null },
-      placedAt: context.config.repository.localPath,
+      placedAt: placeIn(context, context.target?.directory),
     })),
-    noteInPlace: assign(({ context }) => ({ placedAt: context.config.repository.localPath })),
+    noteInPlace: assign(({ context }) => ({ placedAt: placeIn(context, context.opened?.directory) })),
     noteGood: assign(({ context }) => {
       const { facts, target, attempt, config, now } = context;
       if (target === null) return {};
@@ -213,6 +218,11 @@ export const appNotes = appSlots.extend({
     disarm: assign({ nextCheck: null }),
   },
 });
+
+function placeIn({ config }: AppContext, directory: string | null | undefined): Place {
+  const { localPath } = config.repository;
+  return { localPath, directory: directory ?? localPath };
+}
 
 function leaveFor(event: AppEvent): Leave | null {
   switch (event.type) {

@@ -6,8 +6,10 @@ import type { AppInput } from './protocol.ts';
 import type {
   Asked,
   AskInput,
+  DrainInput,
   Fetched,
   FetchInput,
+  HandOverInput,
   Opened,
   OpenInput,
   Pulled,
@@ -38,6 +40,8 @@ export const appSlots = setup({
     test: fromPromise<Verdict, TestInput>(unfilled('test')),
     pull: fromPromise<Pulled, PullInput>(unfilled('pull')),
     script: fromPromise<void, ScriptInput>(unfilled('script')),
+    handOver: fromPromise<void, HandOverInput>(unfilled('handOver')),
+    drain: fromPromise<void, DrainInput>(unfilled('drain')),
     /** Resolves when every effect that was cut short has ended, and what had to be written is on disk. */
     close: fromPromise<void, Slot>(unfilled('close')),
   },

@@ -1,8 +1,9 @@
 import { newContext } from './app-context.ts';
 import { configNews, failedNews, rollingBackNews } from './app-news.ts';
+import { beside } from './app-beside.ts';
 import { pulling, restarting, stopping } from './app-deploying.ts';
 import { checking, cloning, testing } from './app-finding.ts';
-import { appSetup } from './app-setup.ts';
+import { appTrial } from './app-trial.ts';
 
 /**
  * The life of one app: the flow chart of Huddle.
@@ -11,14 +12,15 @@ import { appSetup } from './app-setup.ts';
  * it. `context.target` says where a deployment goes, `context.attempt` what will be told about it in the end, and
  * `context.facts` what has to survive a crash; whoever runs this machine keeps them on disk.
  */
-export const appMachine = appSetup.createMachine({
+export const appMachine = appTrial.createMachine({
   id: 'app',
   context: ({ input }) => newContext(input),
-  invoke: { id: 'program', src: 'program', input: ({ context: { name, config } }) => ({ name, config }) },
+  invoke: { id: 'blue', src: 'program', input: ({ context: { name, config } }) => ({ name, side: 'blue', config }) },
   initial: 'booting',
 
   // What holds in every state that does not say otherwise.
   on: {
+    'program.told': { actions: 'hear' },
     'program.changed': { actions: 'noteProgram' },
     'program.gaveUp': { actions: 'noteGivenUp' },
     check: { actions: 'noteCheck' },
@@ -44,6 +46,11 @@ export const appMachine = appSetup.createMachine({
         guard: 'isProgramAdded',
         target: '.stopping',
         actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'aimGood'],
+      },
+      {
+        guard: 'isProgramChangedBeside',
+        target: '.beside.restarting',
+        actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'aimBeside'],
       },
       { guard: 'isProgramChanged', actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'replace'] },
       { actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'] },
@@ -89,16 +96,8 @@ export const appMachine = appSetup.createMachine({
     running: {
       entry: ['release', 'arm', { type: 'tell', params: failedNews }, 'noteTold'],
       always: [
-        {
-          guard: 'isCondemned',
-          target: 'stopping',
-          actions: ['aimPrevious', { type: 'tell', params: rollingBackNews }],
-        },
-        {
-          guard: 'wantsRollback',
-          target: 'stopping',
-          actions: ['aimPrevious', { type: 'tell', params: rollingBackNews }],
-        },
+        { guard: 'isCondemned', target: 'returning' },
+        { guard: 'wantsRollback', target: 'returning' },
         { guard: 'isRollbackOver', target: 'running', reenter: true, actions: 'noteRolledBack' },
         { guard: 'wantsDeploy', target: 'checking' },
         { guard: 'wantsCheck', target: 'checking' },
@@ -112,7 +111,10 @@ export const appMachine = appSetup.createMachine({
           reenter: true,
           actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'],
         },
-        'program.accepted': { actions: ['noteLateGood', 'noteContent'] },
+        'program.accepted': [
+          { guard: 'hasHandOver', target: 'restarting.handingOver', actions: ['aimCurrent', 'noteContent'] },
+          { actions: ['noteLateGood', 'noteContent'] },
+        ],
         'program.down': [
           { guard: 'hasNoProgram' },
           { guard: 'isLeftBehind', target: 'pulling', actions: 'aimGood' },
@@ -121,9 +123,22 @@ export const appMachine = appSetup.createMachine({
       },
     },
 
+    /** To the good revision before the one that leads: never rested in. */
+    returning: {
+      always: [
+        {
+          guard: 'isBeside',
+          target: 'beside',
+          actions: ['aimPreviousBeside', { type: 'tell', params: rollingBackNews }],
+        },
+        { target: 'stopping', actions: ['aimPrevious', { type: 'tell', params: rollingBackNews }] },
+      ],
+    },
+
     stopping,
     pulling,
     restarting,
+    beside,
 
     stopped: {
       entry: ['markStopped', 'disarm', 'release', 'keepDown', { type: 'tell', params: { type: 'stopped' } }],

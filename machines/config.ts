@@ -52,6 +52,8 @@ export type TestGate =
     };
 
 export interface Scripts {
+  /** Run when a new release is ready side by side, to point to it what forwards requests. */
+  readonly switch: readonly string[];
   readonly prePull: readonly string[];
   readonly postPull: readonly string[];
   readonly timeout: number;
@@ -76,10 +78,39 @@ export interface Application {
   readonly retry: number;
   readonly settle: number;
   readonly readyTimeout: number;
+  /** Sockets that Huddle opens and hands to the program. */
+  readonly listen: readonly Listen[];
+  /** Where Huddle's proxy listens for it. */
+  readonly proxy: Address | null;
+  /** How long open requests keep an old release alive behind the proxy. */
+  readonly drainTimeout: number;
 }
 
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A socket that Huddle opens and hands to the program. */
+export type Listen =
+  | {
+      readonly kind: 'tcp';
+      /** An IP address without brackets; `::` is every interface, over IPv4 too. */
+      readonly host: string;
+      readonly port: number;
+    }
+  | {
+      readonly kind: 'unix';
+      /** Absolute. */
+      readonly path: string;
+    };
+
 export interface Deployment {
-  readonly strategy: 'in place';
+  readonly strategy: 'in place' | 'side by side';
+  /** Releases kept on disk, side by side. */
+  readonly keep: number;
+  /** Relative paths that live outside the releases and are linked into each. */
+  readonly shared: readonly string[];
   readonly rollback: boolean;
   readonly proving: number;
 }

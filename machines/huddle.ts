@@ -29,10 +29,10 @@ export type RootNews =
   | { readonly type: 'died'; readonly name: string; readonly failure: Failure; readonly retryIn: number | null };
 
 const actorId = (name: string) => `app:${name}`;
-/** The program of an app's actor, also of one that has failed. */
-function programOf(app: AnyActorRef | undefined): AnyActorRef | undefined {
+/** The programs of an app's actor, also of one that has failed. */
+function programsOf(app: AnyActorRef | undefined): AnyActorRef[] {
   const snapshot = app?.getSnapshot() as { readonly children?: Record<string, AnyActorRef> } | undefined;
-  return snapshot?.children?.['program'];
+  return (['blue', 'green'] as const).flatMap((side) => snapshot?.children?.[side] ?? []);
 }
 
 const nameOf = ({ event }: { event: { actorId: string } }) => event.actorId.replace(/^app:/, '');
@@ -100,8 +100,9 @@ export const huddleMachine = setup({
           return;
         }
         // xstate leaves the children of a failed actor alive: two lives of one program would each keep it up.
-        const program = programOf(self.getSnapshot().children[actorId(name)]);
-        if (program !== undefined) enqueue.sendTo(program, { type: 'abandon' });
+        for (const program of programsOf(self.getSnapshot().children[actorId(name)])) {
+          enqueue.sendTo(program, { type: 'abandon' });
+        }
         const isRecent = slot.diedAt !== null && now() - slot.diedAt < 600_000;
         const deaths = isRecent ? slot.deaths + 1 : 1;
         const delay = crashDelay(deaths + 1);

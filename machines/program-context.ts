@@ -4,7 +4,7 @@ import { crashDelay } from './policy.ts';
 import type { ProcessNotice } from './process.ts';
 import type { Revision } from './facts.ts';
 import type { ProgramNews } from './news.ts';
-import type { Health, ProgramCommand, ProgramState, ProgramStatus, WatchdogReport } from './protocol.ts';
+import type { Health, ProgramCommand, ProgramState, ProgramStatus, Side, WatchdogReport } from './protocol.ts';
 import type { ProcessOutput } from './slots.ts';
 
 // What a program's machine knows, and what it says of it: plain functions for program.ts.
@@ -15,6 +15,7 @@ export type Ending = 'by itself' | 'stop' | 'restart' | 'sick';
 /** What a program's machine knows. */
 export interface ProgramContext {
   readonly name: string;
+  readonly side: Side;
   config: AppConfig;
   revision: Revision | null;
   pid: number | null;

@@ -17,14 +17,19 @@ import {
   statusOf,
 } from './program-context.ts';
 import type { ProgramNews } from './news.ts';
-import type { ProgramReport, ProgramState } from './protocol.ts';
+import type { ProgramReport, ProgramState, ProgramTold, Side } from './protocol.ts';
 import type { ProcessOutput } from './slots.ts';
 import { watchdogMachine } from './watchdog.ts';
 
 /** What a program is begun with. */
 export interface ProgramInput {
   readonly name: string;
+  readonly side: Side;
   readonly config: AppConfig;
+}
+
+function told({ side }: ProgramContext, report: ProgramReport): ProgramTold {
+  return { type: 'program.told', by: side, report };
 }
 
 /** The vocabulary of the chart in program.ts: its slots, actions, guards and delays, by name. */
@@ -85,9 +90,9 @@ export const programSetup = setup({
     stopProcess: sendTo('process', ({ context }) => ({ type: 'stop' as const, config: context.config })),
     killProcess: sendTo('process', { type: 'kill' }),
     watch: enqueueActions(({ context, enqueue }) => {
-      const { name, config, revision } = context;
+      const { name, side, config, revision } = context;
       if (config.watchdog === null || revision === null) return;
-      enqueue.spawnChild('watchdog', { id: 'watchdog', input: { name, revision, config, watchdog: config.watchdog } });
+      enqueue.spawnChild('watchdog', { id: 'watchdog', input: { name, side, revision, config, watchdog: config.watchdog } });
     }),
     unwatch: enqueueActions(({ enqueue }) => enqueue.stopChild('watchdog')),
     /** Another watchdog section replaces the watchdog, not the process. */
@@ -96,7 +101,7 @@ export const programSetup = setup({
       if (event.type !== 'configure' || context.pid === null) return;
       if (isSame(event.config.watchdog, context.config.watchdog)) return;
       const { config } = event;
-      const watched = { name: context.name, revision: context.revision ?? '', config };
+      const watched = { name: context.name, side: context.side, revision: context.revision ?? '', config };
       const isWatching = self.getSnapshot().children['watchdog'] !== undefined;
       if (config.watchdog === null) enqueue.stopChild('watchdog');
       else if (isWatching) enqueue.sendTo('watchdog', { type: 'configure', config, watchdog: config.watchdog });
@@ -104,29 +109,29 @@ export const programSetup = setup({
       enqueue.assign({ health: 'unknown' });
     }),
 
-    announce: sendParent(({ context }, { state }: { state: ProgramState }): ProgramReport => ({
-      type: 'program.changed',
-      status: statusOf(context, state),
-    })),
-    announceLive: sendParent(({ context }): ProgramReport => ({ type: 'program.live', at: context.since ?? 0 })),
-    announceDown: sendParent((): ProgramReport => ({ type: 'program.down' })),
+    announce: sendParent(({ context }, { state }: { state: ProgramState }) =>
+      told(context, { type: 'program.changed', status: statusOf(context, state) }),
+    ),
+    announceLive: sendParent(({ context }) => told(context, { type: 'program.live', at: context.since ?? 0 })),
+    announceDown: sendParent(({ context }) => told(context, { type: 'program.down' })),
     accept: enqueueActions(({ context, enqueue }) => {
       if (context.verdict === 'accepted') return;
       enqueue.assign({ verdict: 'accepted' });
-      enqueue.sendParent((): ProgramReport => ({ type: 'program.accepted' }));
+      enqueue.sendParent(told(context, { type: 'program.accepted' }));
     }),
     refuse: enqueueActions(({ context, enqueue }) => {
       if (context.verdict !== 'none') return;
       enqueue.assign({ verdict: 'refused' });
-      enqueue.sendParent(({ context }): ProgramReport => ({ type: 'program.refused', failure: notAccepted(context) }));
+      enqueue.sendParent(told(context, { type: 'program.refused', failure: notAccepted(context) }));
     }),
     giveUp: enqueueActions(({ enqueue }) => {
       enqueue.assign(({ context }) => ({ failure: crashLimit(context), isGivenUp: true }));
-      enqueue.sendParent(({ context }): ProgramReport => ({ type: 'program.gaveUp', failure: crashLimit(context) }));
+      enqueue.sendParent(({ context }) => told(context, { type: 'program.gaveUp', failure: crashLimit(context) }));
     }),
-    announceStuck: sendParent(({ event }): ProgramReport | { type: 'ignored' } =>
-      event.type === 'process.stuck' ? { type: 'program.stuck', failure: event.failure } : { type: 'ignored' },
-    ),
+    announceStuck: enqueueActions(({ context, event, enqueue }) => {
+      if (event.type !== 'process.stuck') return;
+      enqueue.sendParent(told(context, { type: 'program.stuck', failure: event.failure }));
+    }),
   },
   guards: {
     isStartable: ({ context: { revision, config } }) => revision !== null && config.application.start !== null,

@@ -73,7 +73,7 @@ export const programMachine = programSetup.createMachine({
       invoke: {
         id: 'process',
         src: 'process',
-        input: ({ context: { name, config, revision } }) => ({ name, config, revision: revision ?? '' }),
+        input: ({ context: { name, side, config, revision } }) => ({ name, side, config, revision: revision ?? '' }),
         onDone: { target: 'judging', actions: 'noteEnd' },
       },
       initial: 'serving',

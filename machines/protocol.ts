@@ -6,6 +6,13 @@ import type { Failure } from './failure.ts';
 // A program, as its app and its user see it
 // ---------------------------------------------------------------------------------------------------------------
 
+/** The two programs of an app: in place there is only the first. */
+export type Side = 'blue' | 'green';
+
+export function otherSide(side: Side): Side {
+  return side === 'blue' ? 'green' : 'blue';
+}
+
 export type ProgramState = 'starting' | 'up' | 'backing off' | 'stopping' | 'down' | 'given up';
 export type Health = 'healthy' | 'unhealthy' | 'unknown';
 
@@ -65,6 +72,20 @@ export type ProgramReport =
   | { readonly type: 'program.gaveUp'; readonly failure: Failure }
   /** Its processes could not be killed for 30 seconds. */
   | { readonly type: 'program.stuck'; readonly failure: Failure };
+
+/** How a report reaches the app, which may have two programs. */
+export interface ProgramTold {
+  readonly type: 'program.told';
+  readonly by: Side;
+  readonly report: ProgramReport;
+}
+
+/** What the program says that does not lead: on trial beside the one that does, or on its way out. */
+export type OtherReport =
+  | { readonly type: 'other.live'; readonly at: number }
+  | { readonly type: 'other.accepted' }
+  | { readonly type: 'other.refused'; readonly failure: Failure }
+  | { readonly type: 'other.stuck'; readonly failure: Failure };
 
 /** From the watchdog to its program. */
 export type WatchdogReport =

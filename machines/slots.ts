@@ -1,6 +1,7 @@
 import type { AppConfig, Watchdog } from './config.ts';
 import type { Revision } from './facts.ts';
 import type { Failure } from './failure.ts';
+import type { Side } from './protocol.ts';
 
 // The actor slots: what a machine asks for, and what comes back. Every promise may reject with a `Failure`, and ends its
 // work (git and its children included) when its signal aborts, before it settles.
@@ -22,6 +23,8 @@ export interface OpenInput extends Slot {
 export interface Opened {
   /** What HEAD of the working copy is at; null in a fresh clone, whose tree is still empty. */
   readonly head: Revision | null;
+  /** Where the tree of that is: the local path or, side by side, a release's folder. */
+  readonly directory: string;
   readonly branch: string;
   /** The remote's newest revision, fetched; null when only the place was wanted. */
   readonly tip: Revision | null;
@@ -70,7 +73,7 @@ export interface ScriptInput extends Slot {
   readonly revision: Revision;
 }
 
-/** Makes the working copy equal to a revision that has been fetched. */
+/** Makes the working copy equal to a revision that has been fetched or, side by side, a release of it. */
 export interface PullInput extends Slot {
   readonly revision: Revision;
   readonly branch: string;
@@ -78,6 +81,10 @@ export interface PullInput extends Slot {
 export interface Pulled {
   /** Where what was in the way has been saved, if anything was. */
   readonly saved: SavedChanges | null;
+  /** Where the tree is: the local path or, side by side, the release's folder. */
+  readonly directory: string;
+  /** False: it was a release on disk, made ready before; its scripts are not run again. */
+  readonly isFresh: boolean;
 }
 export interface SavedChanges {
   /** `refs/huddle/saved/…` */
@@ -85,8 +92,25 @@ export interface SavedChanges {
   readonly files: number;
 }
 
+/**
+ * Lets the world reach a revision that has been accepted: the link `current`, the proxy, the scripts that point others
+ * to it. Where that fails, all of it points to `from` again.
+ */
+export interface HandOverInput extends Slot {
+  readonly side: Side;
+  readonly revision: Revision;
+  /** What serves until then; null: nothing does. */
+  readonly from: { readonly side: Side; readonly revision: Revision } | null;
+}
+
+/** Waits until the proxy has no request open at this side any more, no longer than the drain timeout. */
+export interface DrainInput extends Slot {
+  readonly side: Side;
+}
+
 /** One look at the health of a program; resolves when healthy. */
 export interface ProbeInput extends Slot {
+  readonly side: Side;
   readonly revision: Revision;
   readonly watchdog: Watchdog;
 }
@@ -96,6 +120,7 @@ export interface ProbeInput extends Slot {
 /** What to start, and under which name it is found again. */
 export interface ProcessInput {
   readonly name: string;
+  readonly side: Side;
   readonly revision: Revision;
   readonly config: AppConfig;
 }

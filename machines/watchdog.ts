@@ -2,7 +2,7 @@ import { assign, fromPromise, sendParent, setup } from 'xstate';
 import type { AppConfig, Watchdog } from './config.ts';
 import { asFailure, type Failure } from './failure.ts';
 import type { Revision } from './facts.ts';
-import type { WatchdogReport } from './protocol.ts';
+import type { Side, WatchdogReport } from './protocol.ts';
 import type { ProbeInput } from './slots.ts';
 
 /**
@@ -14,6 +14,7 @@ import type { ProbeInput } from './slots.ts';
 
 export interface WatchdogInput {
   readonly name: string;
+  readonly side: Side;
   readonly revision: Revision;
   readonly config: AppConfig;
   readonly watchdog: Watchdog;

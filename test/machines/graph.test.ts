@@ -103,7 +103,7 @@ function wayTo(setting: Setting, depth: number, isWanted: (scene: Scene) => bool
   const [shortest] = paths.sort((one, other) => one.steps.length - other.steps.length);
   const steps = (shortest?.steps ?? []) as unknown as readonly { event: Happening; state: Scene }[];
   const line = ({ event, state }: { event: Happening; state: Scene }) =>
-    `  ${event.type.padEnd(24)} ${stateOf(state)}, program ${JSON.stringify(state.program.value)}, alive ${state.alive}`;
+    `  ${event.type.padEnd(24)} ${stateOf(state)}, program ${JSON.stringify(state.blue.value)}, alive ${JSON.stringify(state.alive)}`;
   return steps.map(line).join('\n');
 }
 

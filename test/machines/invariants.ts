@@ -1,5 +1,5 @@
 import type { Facts, Revision } from '../../machines/facts.ts';
-import type { ProgramState } from '../../machines/protocol.ts';
+import type { ProgramState, Side } from '../../machines/protocol.ts';
 
 // What must hold whatever happens, stated apart from the machines: by what is seen of an app from outside, and by what
 // it did. The graph (graph.test.ts) and the walks (walks.test.ts) hold every moment of every life against it.
@@ -8,6 +8,13 @@ import type { ProgramState } from '../../machines/protocol.ts';
 export interface Look {
   /** By the words of the contract; `leaving` and `gone` at the end. */
   readonly state: string;
+  /** A deployment side by side is under way. */
+  readonly isBeside: boolean;
+  /** By its config. */
+  readonly isSideBySide: boolean;
+  readonly lead: Side;
+  /** The revision that the program that leads was last started on. */
+  readonly leading: Revision | null;
   readonly facts: Facts;
   /** As the app believes. */
   readonly program: ProgramState;
@@ -33,6 +40,17 @@ export interface Chronicle {
   readonly isDetached: boolean;
   /** A process has once refused to die. */
   readonly isStuck: boolean;
+  /** Somebody, or the watchdog, has had the program ended, and it has not come to rest since. */
+  readonly isEnded: boolean;
+  /** The watchdog finds it sick. */
+  readonly isSick: boolean;
+}
+
+/** A state of the machine by the words of the contract. */
+export function contractState(value: string | object): string {
+  if (typeof value === 'string') return value;
+  const [state = '', inner] = Object.entries(value)[0] ?? [];
+  return state === 'beside' ? contractState(inner as string | object) : state;
 }
 
 /**
@@ -54,6 +72,8 @@ export const beginning = (facts: Facts): Chronicle => ({
   pulled: null,
   isDetached: false,
   isStuck: false,
+  isEnded: true,
+  isSick: false,
 });
 
 /** The chronicle with one more moment in it. */
@@ -77,6 +97,8 @@ export function chronicle(past: Chronicle, moment: Moment): Chronicle {
     pulled: objects(deeds, 'pull').at(-1) ?? past.pulled,
     isDetached: past.isDetached || verb === 'detach',
     isStuck: past.isStuck || objects(deeds, 'stuck').length > 0,
+    isEnded: isEnding(moment) || (past.isEnded && !(moment.after.state === 'running' && moment.after.program === 'up')),
+    isSick: /^(watchdog.unhealthy|health failed)/.test(event) || (past.isSick && event !== 'health well'),
   };
 }
 
@@ -89,13 +111,53 @@ export interface Invariant {
 export const invariants: readonly Invariant[] = [
   {
     title: 'never two programs of one app are alive in place',
-    isBroken: (moment) => replay(moment).some(({ alive }) => alive.length > 1),
+    isBroken: (moment) =>
+      !(isSideBySide(moment) || moment.before.alive.length > 1) && replay(moment).some(({ alive }) => alive.length > 1),
+  },
+  {
+    title: 'never more than two programs of one app are alive',
+    isBroken: (moment) => replay(moment).some(({ alive }) => alive.length > 2),
+  },
+  {
+    title: 'at rest no more than one program is alive',
+    isBroken: ({ after }, { isStuck }) =>
+      ['running', 'checking', 'testing', 'waiting'].includes(after.state) && after.alive.length > 1 && !isStuck,
+  },
+  {
+    title: 'side by side there is no moment without a program that was accepted, unless it has ended or was to end',
+    isBroken: (moment, { accepted, isEnded, isSick }) =>
+      isGapless(moment) &&
+      !isEnded &&
+      !isSick &&
+      isServing(moment.before.alive, accepted) &&
+      replay(moment).some(({ alive }) => !isServing(alive, accepted)),
+  },
+  {
+    title: 'side by side who comes to lead has been accepted',
+    isBroken: ({ before, after }, { accepted }) =>
+      before.lead !== after.lead && !accepted.includes(after.leading ?? 'nothing'),
+  },
+  {
+    title: 'side by side what is good and in place changes with who leads, and with nothing else',
+    isBroken: ({ before, after }) =>
+      before.isBeside &&
+      before.lead === after.lead &&
+      (before.facts.good !== after.facts.good || before.facts.current !== after.facts.current),
   },
   {
     title: 'the tree is never touched while a program is alive',
     isBroken: (moment) =>
-      (moment.after.state === 'pulling' && moment.after.alive.length > 0) ||
-      replay(moment).some(({ verb, alive }) => ['pull', 'pre-pull', 'post-pull'].includes(verb) && alive.length > 0),
+      !isAside(moment) &&
+      ((moment.after.state === 'pulling' && moment.after.alive.length > 0) ||
+        replay(moment).some(({ verb, alive }) => ['pull', 'pre-pull', 'post-pull'].includes(verb) && alive.length > 0)),
+  },
+  {
+    title: 'the release of a program that is alive is never touched',
+    isBroken: (moment) =>
+      isAside(moment) &&
+      replay(moment).some(
+        ({ verb, object, alive }) => ['pull', 'post-pull'].includes(verb) && alive.includes(object),
+      ),
   },
   {
     title: 'a rejected revision is never started by itself while there is a good one',
@@ -122,10 +184,13 @@ export const invariants: readonly Invariant[] = [
   },
   {
     title: 'what is started is what is in place, unless that could not be made whole',
-    isBroken: ({ before, deeds, after: { facts } }) =>
+    isBroken: ({ before, deeds, after: { facts, isBeside } }, { pulled }) =>
       before.facts.pulling === null &&
       facts.pulling === null &&
-      objects(deeds, 'spawn').some((started) => started !== facts.current && started !== before.facts.current),
+      objects(deeds, 'spawn').some(
+        (started) =>
+          started !== facts.current && started !== before.facts.current && !(isBeside && started === pulled),
+      ),
   },
   {
     title: 'after stop, retire and shutdown no process is alive',
@@ -165,7 +230,7 @@ export const invariants: readonly Invariant[] = [
   },
   {
     title: 'a tree that is being changed is written down as such beforehand',
-    isBroken: ({ after: { state, facts } }) => state === 'pulling' && facts.pulling === null,
+    isBroken: ({ after: { state, isBeside, facts } }) => state === 'pulling' && !isBeside && facts.pulling === null,
   },
   {
     title: 'the program of a running app is not left down',
@@ -186,14 +251,39 @@ export function broken(moment: Moment, past: Chronicle): string[] {
 }
 
 /** The deeds one by one, each with what was alive right after it. */
-function replay({ before, deeds }: Moment): { verb: string; alive: Revision[] }[] {
+function replay({ before, deeds }: Moment): { verb: string; object: string; alive: Revision[] }[] {
   let alive = [...before.alive];
   return deeds.map((deed) => {
     const [verb = '', object = ''] = deed.split(' ');
     if (verb === 'spawn') alive = [...alive, object];
     if (verb === 'gone') alive = alive.filter((_, index) => index !== alive.indexOf(object));
-    return { verb, alive };
+    return { verb, object, alive };
   });
+}
+
+/** Somebody wants the program ended, or the watchdog does. */
+function isEnding({ before, event, after }: Moment): boolean {
+  const isOrder = /^(stop|retire|shutdown|kill|detach|restart|timer readyTimeout)\b/.test(event);
+  return isOrder || !isSideBySide({ before, after }) || !before.hasProgram || !after.hasProgram;
+}
+
+function isSideBySide({ before, after }: Pick<Moment, 'before' | 'after'>): boolean {
+  return before.isSideBySide && after.isSideBySide;
+}
+
+/** Whether the program that leads has to stay alive: it does not end by itself now, nor has it before. */
+function isGapless(moment: Moment): boolean {
+  const isAlive = !['backing off', 'given up', 'down'].includes(moment.before.program);
+  return isSideBySide(moment) && isAlive && !/^exits?\b/.test(moment.event);
+}
+
+function isServing(alive: readonly Revision[], accepted: readonly Revision[]): boolean {
+  return alive.some((revision) => accepted.includes(revision));
+}
+
+/** What happens now is part of a deployment side by side. */
+function isAside({ before, after }: Moment): boolean {
+  return before.isBeside || after.isBeside;
 }
 
 function newRejections({ before, after }: Moment): Revision[] {

@@ -4,34 +4,44 @@ import { appMachine } from '../../machines/app.ts';
 import type { AppConfig } from '../../machines/config.ts';
 import { Failure } from '../../machines/failure.ts';
 import { processMachine } from '../../machines/process.ts';
+import { isSame } from '../../machines/policy.ts';
 import { programMachine } from '../../machines/program.ts';
+import type { Side } from '../../machines/protocol.ts';
 import { type Facts, noFacts, type Revision } from '../../machines/facts.ts';
-import { beginning, broken, type Chronicle, chronicle, type Look } from './invariants.ts';
+import { beginning, broken, type Chronicle, chronicle, contractState, type Look } from './invariants.ts';
 import { inert, type Outcome, player } from './player.ts';
 
 // An app, its program and its process, put together without any actor that runs: one pure logic for `xstate/graph`.
 // Timers fire in any order, slots answer in any way, processes die whenever they like.
 
-const slots = { open: inert, ask: inert, fetch: inert, test: inert, pull: inert, script: inert, close: inert };
+const slots = Object.fromEntries(
+  ['open', 'ask', 'fetch', 'test', 'pull', 'script', 'handOver', 'drain', 'close'].map((slot) => [slot, inert]),
+);
 const machines = {
   app: appMachine.provide({ actors: { program: inert, ...slots } as never }),
   program: programMachine.provide({ actors: { process: inert, watchdog: inert } as never }),
   process: processMachine.provide({ actors: { run: inert, endGently: inert, endByForce: inert } as never }),
 };
-type Part = keyof typeof machines;
 
+/** What each of the two programs is played by; green only once it has been needed. */
 interface Parts {
   readonly app: SnapshotFrom<typeof appMachine>;
-  readonly program: SnapshotFrom<typeof programMachine>;
-  readonly process: SnapshotFrom<typeof processMachine> | null;
+  readonly blue: SnapshotFrom<typeof programMachine>;
+  readonly green: SnapshotFrom<typeof programMachine> | null;
+  readonly blueProcess: SnapshotFrom<typeof processMachine> | null;
+  readonly greenProcess: SnapshotFrom<typeof processMachine> | null;
 }
+type Part = keyof Parts;
+type Process = 'blueProcess' | 'greenProcess';
 
 /** Where the played world is. */
 interface Ground {
   /** What HEAD of the working copy is at; null while there is none. */
   readonly head: Revision | null;
-  /** The revision that the process runs, while it is alive. */
-  readonly alive: Revision | null;
+  /** The revisions that the processes run, while they are alive. */
+  readonly alive: Readonly<Record<Side, Revision | null>>;
+  /** The releases that are on disk. */
+  readonly ready: readonly Revision[];
   readonly isLater: boolean;
 }
 
@@ -70,8 +80,10 @@ let now = 0;
 
 const players = {
   app: player<Parts['app']>('app', machines.app),
-  program: player<Parts['program']>('program', machines.program),
-  process: player<NonNullable<Parts['process']>>('process', machines.process),
+  blue: player<Parts['blue']>('blue', machines.program),
+  green: player<NonNullable<Parts['green']>>('green', machines.program),
+  blueProcess: player<NonNullable<Parts[Process]>>('process', machines.process),
+  greenProcess: player<NonNullable<Parts[Process]>>('process', machines.process),
 };
 
 /** The inputs of the slots that are at work, by their actors. */
@@ -85,10 +97,10 @@ class Play {
   private readonly post: { to: Part; event: { type: string } }[] = [];
 
   constructor(parts: Parts, ground: Ground) {
-    const { app, program, process } = parts;
-    const { head, alive, isLater } = ground;
-    this.parts = { app, program, process };
-    this.ground = { head, alive, isLater };
+    const { app, blue, green, blueProcess, greenProcess } = parts;
+    const { head, alive, ready, isLater } = ground;
+    this.parts = { app, blue, green, blueProcess, greenProcess };
+    this.ground = { head, alive, ready, isLater };
   }
 
   /** Delivers an event, and whatever is sent because of it. */
@@ -120,40 +132,50 @@ class Play {
     Object.assign(this.parts, { [part]: snapshot });
     for (const { id, input } of begun) this.open(part, id, snapshot.children as never, input);
     for (const { to, event } of sent) {
-      const receiver = to === 'parent' ? owners[part] : to;
-      if (receiver === 'app' || receiver === 'program' || receiver === 'process')
-        this.post.push({ to: receiver, event });
+      const receiver = to === 'parent' ? owners[part] : to === 'process' ? processOf(part as Side) : to;
+      if (receiver in this.parts) this.post.push({ to: receiver as Part, event });
     }
-    if (part === 'process' && snapshot.status === 'done') {
-      this.parts.process = null;
+    if ((part === 'blueProcess' || part === 'greenProcess') && snapshot.status === 'done') {
+      this.parts[part] = null;
       const done = { type: 'xstate.done.actor.process', output: snapshot.output };
-      this.post.push({ to: 'program', event: done });
+      this.post.push({ to: owners[part] as Part, event: done });
     }
   }
 
   private open(part: Part, id: string, children: Record<string, AnyActorRef>, input: unknown): void {
-    if (part === 'program' && id === 'process') this.begin('process', input);
-    if (part === 'app' && id === 'program') this.begin('program', input);
+    if (isSide(part) && id === 'process') this.begin(processOf(part), input);
+    if (part === 'app' && isSide(id)) this.begin(id, input);
     const actor = children[id];
-    if (part !== 'app' || id === 'program' || actor === undefined) return;
+    if (part !== 'app' || isSide(id) || actor === undefined) return;
     const given = input as { revision?: string; hook?: string };
     inputs.set(actor, given);
     this.deeds.push([given.hook ?? slotOf(actor), given.revision ?? ''].join(' ').trim());
   }
 
-  /** The process ends, by itself or by force. */
-  end(exit: { code: number | null; signal: string | null }): void {
-    const { alive } = this.ground;
+  /** A process ends, by itself or by force. */
+  end(side: Side, exit: { code: number | null; signal: string | null }): void {
+    const alive = this.ground.alive[side];
     if (alive === null) return;
-    this.ground = { ...this.ground, alive: null };
+    this.ground = { ...this.ground, alive: { ...this.ground.alive, [side]: null } };
     this.deeds.push(`gone ${alive}`);
-    const { restart } = this.parts.program.context.config.application;
+    const { restart } = (this.parts[side] ?? this.parts.blue).context.config.application;
     if (exit.code === 0 && restart !== 'always') this.deeds.push(`proved ${alive}`);
-    this.send('process', { type: 'process.exited', exit, at: now } as never);
+    this.send(processOf(side), { type: 'process.exited', exit, at: now } as never);
   }
 }
 
-const owners: Readonly<Record<Part, Part | 'nobody'>> = { app: 'nobody', program: 'app', process: 'program' };
+const owners: Readonly<Record<Part, Part | 'nobody'>> = {
+  app: 'nobody',
+  blue: 'app',
+  green: 'app',
+  blueProcess: 'blue',
+  greenProcess: 'green',
+};
+
+const isSide = (id: string): id is Side => id === 'blue' || id === 'green';
+const processOf = (side: Side): Process => `${side}Process`;
+/** What happens to green says so. */
+const named = (type: string, side: Side) => (side === 'blue' ? type : `${type} (green)`);
 
 const slotOf = (actor: AnyActorRef) => (actor as unknown as { src: string }).src;
 
@@ -163,8 +185,9 @@ export function model(setting: Setting) {
   assert.ok(config !== undefined);
   const facts: Facts = { ...noFacts, ...setting.facts };
   const first = () => {
-    const ground: Ground = { head: setting.head, alive: null, isLater: false };
-    const play = new Play({ process: null } as Parts, ground);
+    const nobody = { blue: null, green: null };
+    const ground: Ground = { head: setting.head, alive: nobody, ready: [], isLater: false };
+    const play = new Play({ green: null, blueProcess: null, greenProcess: null } as Parts, ground);
     play.begin('app', { name: 'shop', config, facts, now: () => now, random: () => 0.5 });
     play.deliver();
     return scene(play, { depth: 0, past: beginning(facts), broken: [] });
@@ -194,24 +217,26 @@ export function model(setting: Setting) {
 }
 
 function scene({ parts, ground }: Play, rest: { depth: number; past: Chronicle; broken: readonly string[] }): Scene {
-  const { app, program, process } = parts;
-  return { status: 'active', app, program, process, ...ground, ...rest };
+  return { status: 'active', ...parts, ...ground, ...rest };
 }
 
 /** The app's state by the words of the contract. */
 export function stateOf({ app }: Pick<Scene, 'app'>): string {
-  const { value } = app;
-  return typeof value === 'string' ? value : (Object.keys(value)[0] ?? '');
+  return contractState(app.value);
 }
 
 function look(parts: Parts & Ground): Look {
   const { app, alive } = parts;
-  const { application } = app.context.config;
+  const { application, deployment } = app.context.config;
   return {
     state: stateOf(parts),
+    isBeside: app.matches('beside'),
+    isSideBySide: deployment.strategy === 'side by side',
+    lead: app.context.lead,
+    leading: app.context.program.revision,
     facts: app.context.facts,
     program: app.context.program.state,
-    alive: alive === null ? [] : [alive],
+    alive: [alive.blue, alive.green].filter((revision) => revision !== null),
     hasProgram: application.start !== null,
     isServer: application.start !== null && application.restart === 'always',
   };
@@ -222,7 +247,8 @@ export function happenings(setting: Setting): (scene: Scene) => Happening[] {
   const orders = setting.orders.map((text) => order(setting, text));
   return (scene) => {
     if (scene.app.status !== 'active') return [];
-    return [...orders, ...answers(setting, scene), ...deaths(setting, scene), ...timers(scene)];
+    const ends = (['blue', 'green'] as const).flatMap((side) => deaths(setting, scene, side));
+    return [...orders, ...answers(setting, scene), ...ends, ...timers(scene)];
   };
 }
 
@@ -238,9 +264,9 @@ function order({ configs }: Setting, text: string): Happening {
 }
 
 /** What the slots of the app that are at work may answer. */
-function answers({ tips, isFallible }: Setting, { app, head }: Scene): Happening[] {
+function answers({ tips, isFallible }: Setting, { app, head, ready }: Scene): Happening[] {
   return Object.entries(app.children).flatMap(([id, actor]) => {
-    if (actor === undefined || id === 'program') return [];
+    if (actor === undefined || isSide(id)) return [];
     const slot = slotOf(actor);
     const input = inputs.get(actor) ?? {};
     const revision = String(input['revision']);
@@ -252,7 +278,13 @@ function answers({ tips, isFallible }: Setting, { app, head }: Scene): Happening
         stage.send('app', { type: `xstate.done.actor.${id}`, output, actorId: id } as never);
       },
     });
-    const place = (stage: Play) => (stage.ground = { ...stage.ground, head: revision });
+    const place = (stage: Play) => {
+      const known = stage.ground.ready;
+      const ready = isReleased && !known.includes(revision) ? [...known, revision].toSorted() : known;
+      stage.ground = { ...stage.ground, head: revision, ready };
+    };
+    const isReleased = app.context.config.deployment.strategy === 'side by side';
+    const directory = isReleased ? `/srv/shop/releases/${revision}` : '/srv/shop';
     const failed: Happening = {
       type: `answer ${slot} failed`,
       isOrder: false,
@@ -263,8 +295,8 @@ function answers({ tips, isFallible }: Setting, { app, head }: Scene): Happening
       case 'open':
         return [
           ...(input['want'] === 'place'
-            ? [done('open', { head, branch: 'main', tip: null })]
-            : tips.map((tip) => done(`open ${tip}`, { head, branch: 'main', tip }))),
+            ? [done('open', { head, directory, branch: 'main', tip: null })]
+            : tips.map((tip) => done(`open ${tip}`, { head, directory, branch: 'main', tip }))),
           ...failures,
         ];
       case 'ask':
@@ -277,41 +309,48 @@ function answers({ tips, isFallible }: Setting, { app, head }: Scene): Happening
         return isFallible ? [passed, ...verdicts, failed] : [passed];
       }
       case 'pull':
-        return [done('pull', { saved: null }, place), ...failures];
+        return [done('pull', { saved: null, directory, isFresh: !ready.includes(revision) }, place), ...failures];
       default:
         return [done(slot, undefined), ...failures];
     }
   });
 }
 
-/** What may become of the process, and of its watchdog. */
-function deaths({ isFallible }: Setting, { process, program, alive }: Scene): Happening[] {
-  if (process === null) return [];
-  const happening = (type: string, play: Happening['play']): Happening => ({ type, isOrder: false, play });
+/** What may become of a process, and of its watchdog. */
+function deaths({ isFallible }: Setting, scene: Scene, side: Side): Happening[] {
+  const { [processOf(side)]: process, [side]: program } = scene;
+  const alive = scene.alive[side];
+  if (process === null || program === null) return [];
+  const part = processOf(side);
+  const happening = (type: string, play: Happening['play']): Happening => ({
+    type: named(type, side),
+    isOrder: false,
+    play,
+  });
   const list: Happening[] = [];
   const { revision } = process.context;
   const at = (id: string) => process.children[id];
   const slot = Object.keys(process.children).find((id) => slotOf(at(id) as AnyActorRef) !== 'run');
-  const done = (stage: Play) => stage.send('process', { type: `xstate.done.actor.${slot}`, actorId: slot } as never);
+  const done = (stage: Play) => stage.send(part, { type: `xstate.done.actor.${slot}`, actorId: slot } as never);
   if (process.matches('starting')) {
     list.push(
       happening('spawned', (stage) => {
-        stage.ground = { ...stage.ground, alive: revision };
+        stage.ground = { ...stage.ground, alive: { ...stage.ground.alive, [side]: revision } };
         stage.deeds.push(`spawn ${revision}`);
-        stage.send('process', { type: 'process.spawned', pid: 1, at: now } as never);
+        stage.send(part, { type: 'process.spawned', pid: 1, at: now } as never);
       }),
     );
     const failed = { type: 'process.failed', failure: trouble, at: now };
-    if (isFallible) list.push(happening('not spawned', (stage) => stage.send('process', failed)));
+    if (isFallible) list.push(happening('not spawned', (stage) => stage.send(part, failed)));
   }
   if (alive !== null && isFallible) {
-    list.push(happening('exits 0', (stage) => stage.end({ code: 0, signal: null })));
-    list.push(happening('exits 1', (stage) => stage.end({ code: 1, signal: null })));
+    list.push(happening('exits 0', (stage) => stage.end(side, { code: 0, signal: null })));
+    list.push(happening('exits 1', (stage) => stage.end(side, { code: 1, signal: null })));
   }
   if (slot !== undefined) {
     list.push(
       happening('ended', (stage) => {
-        stage.end({ code: null, signal: 'SIGTERM' });
+        stage.end(side, { code: null, signal: 'SIGTERM' });
         done(stage);
       }),
     );
@@ -319,13 +358,13 @@ function deaths({ isFallible }: Setting, { process, program, alive }: Scene): Ha
     const isKilling = slotOf(at(slot) as AnyActorRef) === 'endByForce';
     const fail = happening('not ended', (stage) => {
       if (isKilling && alive !== null) stage.deeds.push(`stuck ${alive}`);
-      stage.send('process', failed);
+      stage.send(part, failed);
     });
     if (isFallible) list.push(fail);
   }
   if (program.children['watchdog'] === undefined) return list;
   const report = (type: string) =>
-    happening(type, (stage) => stage.send('program', { type, failure: trouble } as never));
+    happening(type, (stage) => stage.send(side, { type, failure: trouble } as never));
   return [...list, report('watchdog.healthy'), ...(isFallible ? [report('watchdog.unhealthy')] : [])];
 }
 
@@ -337,17 +376,18 @@ function timers(scene: Scene): Happening[] {
     play: (stage) => (stage.ground = { ...stage.ground, isLater: true }),
   };
   const list: Happening[] = scene.isLater ? [] : [later];
-  for (const part of ['app', 'program', 'process'] as const) {
+  for (const part of ['app', 'blue', 'green', 'blueProcess', 'greenProcess'] as const) {
     const snapshot = scene[part];
+    const side: Side = part.startsWith('green') ? 'green' : 'blue';
     if (snapshot === null) continue;
     const { _nodes: nodes } = snapshot as unknown as { _nodes: { after: { eventType: string; delay: unknown }[] }[] };
     const pending = new Map(nodes.flatMap(({ after }) => after.map(({ eventType, delay }) => [eventType, delay])));
     for (const [type, delay] of pending) {
       list.push({
-        type: `timer ${String(delay)}`,
+        type: named(`timer ${String(delay)}`, side),
         isOrder: false,
         play: (stage) => {
-          const { alive } = stage.ground;
+          const alive = stage.ground.alive[side];
           if (delay === 'settle' && alive !== null) stage.deeds.push(`proved ${alive}`);
           if (delay === 'stuckTimeout' && alive !== null) stage.deeds.push(`stuck ${alive}`);
           stage.send(part, { type });
@@ -360,9 +400,24 @@ function timers(scene: Scene): Happening[] {
 
 /** A scene by what matters of it: two scenes of the same text have the same future. */
 export function textOf(setting: Setting): (scene: Scene) => string {
-  const named = new Map(Object.entries(setting.configs).map(([name, config]) => [config, name]));
-  const nameOf = (config: AppConfig | null) => (config === null ? '' : named.get(config));
-  return ({ app, program, process, head, alive, isLater, past, broken }) => {
+  const names = new Map(Object.entries(setting.configs).map(([name, config]) => [config, name]));
+  /** By what they say: where they run is a config's own. */
+  const nameOf = (config: AppConfig | null): string => {
+    if (config === null) return '';
+    const known = names.get(config);
+    if (known !== undefined) return known;
+    const placed = { ...config, repository: { ...config.repository, localPath: '/srv/shop' } };
+    const [, found = ''] = [...names].find(([each]) => isSame(each, placed)) ?? [];
+    names.set(config, found);
+    return found;
+  };
+  const ofProgram = (program: Parts['green']) =>
+    program && [
+      [program.value, program.context.revision, nameOf(program.context.config), program.context.verdict],
+      [program.context.ending, Math.min(program.context.exits, 4), program.context.health],
+    ];
+  return (scene) => {
+    const { app, head, ready, alive, isLater, past, broken } = scene;
     const { facts, opened, asked, target, attempt, wish, leave, tested, checkAgain, condemned, held } = app.context;
     const { rejected, provingUntil, ...durable } = facts;
     return JSON.stringify([
@@ -376,9 +431,10 @@ export function textOf(setting: Setting): (scene: Scene) => string {
       app.matches('checking') ? asked : null,
       [target, attempt?.revision, attempt?.byHand, wish, leave, checkAgain, condemned !== null],
       [tested, app.context.scriptTries, app.context.nextCheck !== null, app.context.program.state],
-      [program.value, program.context.revision, nameOf(program.context.config), program.context.verdict],
-      [program.context.ending, Math.min(program.context.exits, 4), program.context.health],
-      [process?.value, alive, head, isLater],
+      [app.context.lead, app.context.other.state, ready],
+      ofProgram(scene.blue),
+      ofProgram(scene.green),
+      [scene.blueProcess?.value, scene.greenProcess?.value, alive, head, isLater],
       past,
       broken,
     ]);

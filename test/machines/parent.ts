@@ -20,7 +20,7 @@ export async function raise(child: AnyActorLogic, input: unknown, clock = new Si
   const heard: AnyEventObject[] = [];
   const machine = setup({ actors: { child } }).createMachine({
     invoke: { id: 'child', src: 'child', input: input as never },
-    on: { '*': { actions: ({ event }) => void heard.push(event) } },
+    on: { '*': { actions: ({ event }) => void heard.push('report' in event ? event['report'] : event) } },
   });
   const parent = createActor(machine, { clock });
   parent.subscribe({ error: () => {} });

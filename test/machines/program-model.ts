@@ -4,7 +4,7 @@ import type { AppConfig } from '../../machines/config.ts';
 import { Failure } from '../../machines/failure.ts';
 import { processMachine } from '../../machines/process.ts';
 import { programMachine } from '../../machines/program.ts';
-import type { ProgramReport, ProgramState } from '../../machines/protocol.ts';
+import type { ProgramTold, ProgramState } from '../../machines/protocol.ts';
 import { inert, type Outcome, player } from './player.ts';
 import { beginning, broken, type Deed, heed, type Life, type Past, remember, type Word } from './program-invariants.ts';
 
@@ -136,7 +136,7 @@ class Play {
     if (from === 'process') return void this.post.push({ to: 'program', event });
     if (to === 'process') return void this.post.push({ to: 'process', event });
     if (to !== 'parent') return;
-    const report = event as ProgramReport;
+    const { report } = event as unknown as ProgramTold;
     if (report.type === 'program.changed') this.scene.said = report.status.state;
     this.did(report.type);
   }
@@ -157,7 +157,7 @@ export function model({ configs }: Setting) {
     getInitialSnapshot: (): Scene => ({
       status: 'active',
       depth: 0,
-      program: players.program.begin({ name: 'shop', config }).snapshot,
+      program: players.program.begin({ name: 'shop', side: 'blue', config }).snapshot,
       process: null,
       now: 0,
       timers: [],

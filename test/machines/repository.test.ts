@@ -28,7 +28,7 @@ suite('A changed repository', () => {
     await stage.pass(5);
     stage.world.tip = missing;
     await stage.send({ type: 'config', config: appConfig({ repository: { localPath: '/srv/other' } }) });
-    const program = stage.app.getSnapshot().children['program'];
+    const program = stage.app.getSnapshot().children['blue'];
     const { config } = (
       program as never as { getSnapshot(): { context: { config: ReturnType<typeof appConfig> } } }
     ).getSnapshot().context;

@@ -9,6 +9,7 @@ import type { AppCommand } from '../../machines/protocol.ts';
 import type { Exit, ProcessReport, Verdict } from '../../machines/slots.ts';
 import { watchdogMachine } from '../../machines/watchdog.ts';
 import { appConfig } from './config.ts';
+import { contractState } from './invariants.ts';
 
 /** What a played world answers a slot with: a value, or a failure that is thrown. */
 export type Answer<T> = T | Error | Promise<T>;
@@ -21,6 +22,9 @@ export interface World {
   verdict: (revision: Revision) => Answer<Verdict>;
   pull: (revision: Revision) => Answer<void>;
   script: (hook: string, revision: Revision) => Answer<void>;
+  handOver: (revision: Revision) => Answer<void>;
+  /** The releases that are on disk already. */
+  ready: Set<Revision>;
   probe: () => Answer<void>;
   /** What every slot waits for before it answers, by its name; rejects to make it fail. */
   gate: (slot: string, signal: AbortSignal) => Promise<void>;
@@ -50,8 +54,8 @@ export interface Stage {
   settle(): Promise<void>;
   /** Moves time on, in steps that let chained timers fire. */
   pass(seconds: number): Promise<void>;
-  /** Ends the only process that is alive by itself. */
-  crash(exit?: Exit): Promise<void>;
+  /** Ends a process that is alive by itself: the oldest one, or that of this pid. */
+  crash(exit?: Exit, pid?: number): Promise<void>;
 }
 
 export const noWorld = (): World => ({
@@ -61,6 +65,8 @@ export const noWorld = (): World => ({
   verdict: () => ({ kind: 'passed' }),
   pull: () => undefined,
   script: () => undefined,
+  handOver: () => undefined,
+  ready: new Set(),
   probe: () => undefined,
   gate: () => Promise.resolve(),
   heeds: true,
@@ -130,7 +136,8 @@ export function played(world: World, clock: SimulatedClock) {
         deed('open');
         await world.gate('open', signal);
         const head = await answer(world.head);
-        return { head, branch: world.branch, tip: input.want === 'tip' ? await answer(world.tip) : null };
+        const directory = input.config.repository.localPath;
+        return { head, directory, branch: world.branch, tip: input.want === 'tip' ? await answer(world.tip) : null };
       }),
       ask: fromPromise(async ({ signal }) => {
         deed('ask');
@@ -152,12 +159,25 @@ export function played(world: World, clock: SimulatedClock) {
         await world.gate('pull', signal);
         await answer(world.pull(input.revision));
         world.head = input.revision;
-        return { saved: null };
+        const { repository, deployment } = input.config;
+        const isRelease = deployment.strategy === 'side by side';
+        const directory = isRelease ? `${repository.localPath}/releases/${input.revision}` : repository.localPath;
+        const isFresh = !isRelease || !world.ready.has(input.revision);
+        return { saved: null, directory, isFresh };
       }),
       script: fromPromise(async ({ input, signal }) => {
         deed(`${input.hook} ${input.revision}`);
         await world.gate('script', signal);
         await answer(world.script(input.hook, input.revision));
+      }),
+      handOver: fromPromise(async ({ input, signal }) => {
+        deed(`handOver ${input.revision}`);
+        await world.gate('handOver', signal);
+        await answer(world.handOver(input.revision));
+      }),
+      drain: fromPromise(async ({ signal }) => {
+        deed('drain');
+        await world.gate('drain', signal);
       }),
       close: fromPromise(async () => {
         deed('close');
@@ -196,7 +216,7 @@ export async function play(
     app,
     state() {
       const { value } = app.getSnapshot();
-      return typeof value === 'string' ? value : Object.keys(value).join();
+      return contractState(value);
     },
     facts: () => app.getSnapshot().context.facts,
     async send(command) {
@@ -212,8 +232,8 @@ export async function play(
         await settle();
       }
     },
-    async crash(exit = { code: 1, signal: null }) {
-      const [pid] = world.alive.keys();
+    async crash(exit = { code: 1, signal: null }, wanted) {
+      const pid = wanted ?? [...world.alive.keys()][0];
       const found = pid === undefined ? undefined : world.alive.get(pid);
       if (pid === undefined || found === undefined) throw new Error('no process is alive');
       world.alive.delete(pid);

@@ -1,7 +1,7 @@
 import { Failure } from '../../machines/failure.ts';
 import type { Facts } from '../../machines/facts.ts';
 import type { AppCommand } from '../../machines/protocol.ts';
-import { beginning, broken, type Chronicle, chronicle, type Look, type Moment } from './invariants.ts';
+import { beginning, broken, type Chronicle, chronicle, contractState, type Look, type Moment } from './invariants.ts';
 import { play, type Stage, type World } from './stage.ts';
 import type { AppConfig } from '../../machines/config.ts';
 
@@ -14,7 +14,8 @@ export type Step =
   | { readonly type: 'answer'; readonly isWell: boolean }
   | { readonly type: 'tip'; readonly tip: string }
   | { readonly type: 'verdict'; readonly kind: 'passed' | 'failed' | 'pending' }
-  | { readonly type: 'exit'; readonly code: number }
+  /** Of the oldest process that is alive, or of the newest. */
+  | { readonly type: 'exit'; readonly code: number; readonly isNewest?: boolean }
   | { readonly type: 'pass'; readonly seconds: number }
   /** What becomes of a process that is asked to end, or killed. */
   | { readonly type: 'temper'; readonly heeds: boolean; readonly dies: boolean }
@@ -86,7 +87,8 @@ async function begin({ config, facts, head }: Start) {
         kind = step.kind;
         return;
       case 'exit':
-        if (stage.world.alive.size > 0) await stage.crash({ code: step.code, signal: null });
+        if (stage.world.alive.size > 0)
+          await stage.crash({ code: step.code, signal: null }, [...stage.world.alive.keys()].at(step.isNewest ? -1 : 0));
         return;
       case 'pass':
         return await tick(step.seconds);
@@ -148,10 +150,14 @@ class Witness {
 
   look(): Look {
     const { app, world } = this.stage;
-    const { status, context } = app.getSnapshot();
+    const { status, value, context } = app.getSnapshot();
     const { start, restart } = context.config.application;
     return {
-      state: status === 'active' ? this.stage.state() : 'gone',
+      state: status === 'active' ? contractState(value) : 'gone',
+      isBeside: app.getSnapshot().matches('beside'),
+      isSideBySide: context.config.deployment.strategy === 'side by side',
+      lead: context.lead,
+      leading: context.program.revision,
       facts: context.facts,
       program: context.program.state,
       alive: [...world.alive.values()].map(({ revision }) => revision),

@@ -1,0 +1,199 @@
+import { drainInput, historyEntry, scriptInput, takeOverInput } from './app-context.ts';
+import { deployedNews, rejectedNews, savedNews, stayNews } from './app-news.ts';
+import { appTrial } from './app-trial.ts';
+import { asFailure } from './failure.ts';
+
+// A deployment side by side: the states of app-deploying.ts in another order, beside a program that serves all the while.
+
+const outputOf = <T>({ event }: { event: { output: T } }) => event.output;
+const failureFrom = ({ event }: { event: { error: unknown } }) => asFailure(event.error);
+
+/** Pre-pull scripts, a release of the new revision, post-pull scripts. Nothing of it touches what runs. */
+const pulling = appTrial.createStateConfig({
+  initial: 'first',
+  states: {
+    first: { always: [{ guard: 'hasPrePull', target: 'before' }, { target: 'placing' }] },
+    before: {
+      invoke: {
+        src: 'script',
+        input: ({ context }) => scriptInput(context, 'pre-pull'),
+        onDone: 'placing',
+        onError: { target: 'scriptFailed', actions: { type: 'noteFailed', params: failureFrom } },
+      },
+    },
+    placing: {
+      invoke: {
+        src: 'pull',
+        input: ({ context: { name, config, facts, target } }) => ({
+          name,
+          config,
+          branch: facts.branch ?? '',
+          revision: target?.revision ?? '',
+        }),
+        onDone: [
+          {
+            guard: { type: 'hasPostPull', params: outputOf },
+            target: 'after',
+            actions: [
+              { type: 'notePulled', params: outputOf },
+              { type: 'tell', params: savedNews },
+            ],
+          },
+          {
+            target: 'placed',
+            actions: [
+              { type: 'notePulled', params: outputOf },
+              { type: 'tell', params: savedNews },
+            ],
+          },
+        ],
+        onError: { target: 'failed', actions: { type: 'noteFailed', params: failureFrom } },
+      },
+    },
+    after: {
+      invoke: {
+        src: 'script',
+        input: ({ context }) => scriptInput(context, 'post-pull'),
+        onDone: 'placed',
+        onError: { target: 'scriptFailed', actions: { type: 'noteFailed', params: failureFrom } },
+      },
+    },
+    placed: { always: { target: '#app.beside.restarting', description: 'placed' } },
+    scriptFailed: {
+      entry: 'countScriptTry',
+      always: [
+        { guard: 'isBackward', target: 'placed' },
+        {
+          guard: 'hasUsedItsTries',
+          target: 'failed',
+          actions: [
+            { type: 'reject', params: 'script failed' },
+            { type: 'tell', params: rejectedNews },
+          ],
+        },
+        { target: 'failed' },
+      ],
+    },
+    failed: {
+      always: [
+        { guard: 'isRollback', target: 'unchanged', actions: 'stayForward' },
+        { target: 'unchanged', actions: { type: 'spoil', params: 'script failed' } },
+      ],
+    },
+    unchanged: {
+      entry: ['noteNoGap', { type: 'record', params: historyEntry }, 'dropTarget'],
+      always: { target: '#app.running', description: 'failed' },
+    },
+  },
+});
+
+/** The new one beside the old, until it is accepted and the world has been turned to it, or not. */
+const restarting = appTrial.createStateConfig({
+  initial: 'clearing',
+  states: {
+    /** Of the deployment before, whose program could not be ended then. */
+    clearing: {
+      entry: 'endOther',
+      always: { guard: 'isOtherDown', target: 'trying' },
+      on: {
+        'other.stuck': {
+          target: '#app.running',
+          actions: [{ type: 'noteFailed', params: ({ event }) => event.failure }, 'dropTarget'],
+        },
+      },
+    },
+    trying: {
+      entry: 'startOther',
+      on: {
+        'other.live': { actions: 'noteOtherLive' },
+        'other.accepted': 'handingOver',
+        'other.refused': {
+          target: 'refused',
+          actions: { type: 'noteObjection', params: ({ event }) => event.failure },
+        },
+      },
+    },
+    handingOver: {
+      invoke: {
+        src: 'handOver',
+        input: ({ context }) => takeOverInput(context),
+        onDone: 'accepted',
+        onError: { target: 'refused', actions: { type: 'noteObjection', params: failureFrom } },
+      },
+    },
+    accepted: {
+      entry: [
+        'noteNoGap',
+        'takeLead',
+        'noteAccepted',
+        { type: 'tell', params: deployedNews },
+        { type: 'record', params: historyEntry },
+        'dropTarget',
+      ],
+      always: { target: '#app.beside.stopping', description: 'accepted' },
+    },
+    refused: {
+      always: [
+        {
+          guard: 'isForward',
+          target: '#app.beside.stopping',
+          actions: [
+            { type: 'reject', params: 'rolled back' },
+            { type: 'spoil', params: 'rolled back' },
+            'noteNoGap',
+            { type: 'tell', params: stayNews },
+            { type: 'record', params: historyEntry },
+            'dropTarget',
+          ],
+        },
+        {
+          guard: 'isRollback',
+          target: '#app.beside.stopping',
+          actions: [
+            'stayForward',
+            'forgetPrevious',
+            'noteNoGap',
+            { type: 'tell', params: stayNews },
+            { type: 'record', params: historyEntry },
+            'dropTarget',
+          ],
+        },
+        { target: '#app.beside.stopping', actions: [{ type: 'tell', params: stayNews }, 'dropTarget'] },
+      ],
+    },
+  },
+});
+
+/** Ending the one that does not lead: the old one, or the new one that was not accepted. */
+const stopping = appTrial.createStateConfig({
+  initial: 'first',
+  states: {
+    first: { always: [{ guard: 'hasNoProxy', target: 'ending' }, { target: 'draining' }] },
+    draining: {
+      invoke: { src: 'drain', input: ({ context }) => drainInput(context), onDone: 'ending', onError: 'ending' },
+    },
+    ending: {
+      entry: 'endOther',
+      always: { guard: 'isOtherDown', target: '#app.running', description: 'gone' },
+    },
+  },
+  on: {
+    'other.stuck': {
+      target: '#app.running',
+      actions: { type: 'noteFailed', params: ({ event }) => event.failure },
+    },
+  },
+  exit: 'lookAgain',
+});
+
+/** Changing what runs without a gap: the program that leads is left alone until another one has proved itself. */
+export const beside = appTrial.createStateConfig({
+  tags: 'deploying',
+  entry: ['disarm', 'noteGap'],
+  initial: 'pulling',
+  states: { pulling, restarting, stopping },
+  on: {
+    restart: {},
+    config: { actions: 'hold' },
+  },
+});
