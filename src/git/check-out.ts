@@ -40,10 +40,17 @@ export async function checkOut(place: GitPlace, to: Destination, signal: AbortSi
 }
 
 /**
- * Resolves when all of the working copy is on disk. It flushes the whole file system, which can take many seconds beside
+ * Resolves when all of the working copy is on disk, releases and all. It flushes the whole file system, which can take many seconds beside
  * other writers: not while a program is down.
  */
 export async function syncWorkingCopy(place: GitPlace, signal: AbortSignal): Promise<void> {
   const repository = repositoryOf(place, 'syncing', signal);
-  await runScript(repository, 'sync -f "$1"', [repository.workTree]);
+  // Of a release that was made ready before, its own boot need not vouch any more.
+  const script = `
+cd "$1"
+made=$(ls -d .git/worktrees/*/huddle/boot 2>/dev/null || :)
+sync -f .
+if [ -n "$made" ]; then rm -f -- $made; fi
+`;
+  await runScript(repository, script, [repository.workTree]);
 }

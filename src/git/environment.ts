@@ -92,7 +92,7 @@ export function environment(repository: GitRepository, given: GitEnvironment): R
   };
   if (given.nowhere !== true) {
     variables['GIT_DIR'] = gitDir;
-    variables['GIT_COMMON_DIR'] = join(ownFolder(gitDir), given.raw === true ? 'raw' : 'common');
+    variables['GIT_COMMON_DIR'] = join(ownFolder(repository.shares ?? gitDir), given.raw === true ? 'raw' : 'common');
     variables['GIT_WORK_TREE'] = workTree;
   }
   if (given.indexFile !== undefined) variables['GIT_INDEX_FILE'] = given.indexFile;

@@ -105,7 +105,7 @@ export async function emptyTree(repository: GitRepository): Promise<Revision> {
 }
 
 /** Compares everything with everything; what hides changes from git (`assume-unchanged`, sparse) is lifted. */
-async function look(repository: GitRepository, tree: Revision): Promise<Sight> {
+export async function look(repository: GitRepository, tree: Revision): Promise<Sight> {
   try {
     await unhide(repository);
   } catch (error) {
@@ -163,7 +163,7 @@ function leftovers({ target, interrupted }: Sight): Path[] {
 }
 
 /** Commits that only this working copy has, on the branch that is about to move or under a HEAD without a branch. */
-async function keepCommits(
+export async function keepCommits(
   repository: GitRepository,
   revision: Revision,
   branch: string | null,
@@ -186,7 +186,7 @@ async function keepCommits(
 }
 
 /** Ends a rebase, merge or cherry-pick that somebody is in the middle of; what they had done is saved like all else. */
-async function endOperations(repository: GitRepository): Promise<void> {
+export async function endOperations(repository: GitRepository): Promise<void> {
   const files = await readdir(repository.gitDir);
   if (files.includes('rebase-merge') || files.includes('rebase-apply')) {
     const argv = files.includes('rebase-apply') ? ['am', '--quit'] : ['rebase', '--quit'];
@@ -226,7 +226,12 @@ async function clear(repository: GitRepository, inTheWay: InTheWay, left: readon
 }
 
 /** Refs last: until they say so, nothing has arrived. */
-async function arrive(repository: GitRepository, revision: Revision, branch: string | null, head: Head): Promise<void> {
+export async function arrive(
+  repository: GitRepository,
+  revision: Revision,
+  branch: string | null,
+  head: Head,
+): Promise<void> {
   const deployed = await readRef(repository, deployedRef);
   const lines = [`update ${deployedRef} ${revision}`, `delete ${pullingRef}`];
   if (deployed !== null && deployed !== revision) lines.push(`update ${previousRef} ${deployed}`);

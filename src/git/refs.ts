@@ -52,7 +52,7 @@ export async function resolveCommit(repository: GitRepository, name: string): Pr
 }
 
 /** A small plain file without its line end; empty where there is none. A pipe laid in the way is not opened. */
-async function readSmall(file: string): Promise<string> {
+export async function readSmall(file: string): Promise<string> {
   const found = await lstat(file).catch(() => null);
   if (found === null || !found.isFile() || found.size > 4096) return '';
   return (await readFile(file, 'utf8').catch(emptyUnlessLimit)).trimEnd();

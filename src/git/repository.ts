@@ -12,6 +12,8 @@ export interface GitRepository {
   /** Absolute; no link. */
   readonly gitDir: string;
   readonly workTree: string;
+  /** Of a worktree: the git directory whose objects, refs and config it shares. */
+  readonly shares?: string;
 }
 
 /** The app's own repository: `.git` in its local path. */

@@ -138,7 +138,7 @@ export async function moveWithSubmodules(
   saved: SavedChanges[],
 ): Promise<void> {
   await moveTo(repository, revision, branch, saved, {
-    leave: (index) => leave(repository, index, saved),
+    leave: (index) => leaveSubmodules(repository, index, saved),
     enter: async () => {
       for (const submodule of await listSubmodules(repository, revision)) {
         const child = await childOf(repository, submodule);
@@ -150,14 +150,14 @@ export async function moveWithSubmodules(
 }
 
 /** Empties the submodules that the index has and the target has not. Their repositories stay in `.git/modules`. */
-async function leave(parent: GitRepository, index: Changes, saved: SavedChanges[]): Promise<void> {
+export async function leaveSubmodules(parent: GitRepository, index: Changes, saved: SavedChanges[]): Promise<void> {
   const gone = [...index].filter(([, { mode, oldMode }]) => mode === gitlink && oldMode !== gitlink);
   for (const [name] of gone) {
     const path = Buffer.from(name, 'latin1').toString();
     const child = await attached(parent, path);
     if (child === null) continue;
     await ready(child);
-    await replaceFiles(child, await emptyTree(child), saved, (inside) => leave(child, inside, saved));
+    await replaceFiles(child, await emptyTree(child), saved, (inside) => leaveSubmodules(child, inside, saved));
     const script =
       'cd "$1"; rm -f .git; find . -depth -type d -empty -exec rmdir {} \\; 2>/dev/null || :; rmdir "$1" 2>/dev/null || :';
     await runScript(child, script, [child.workTree]);
@@ -175,7 +175,8 @@ async function attached(parent: GitRepository, path: string): Promise<GitReposit
   return isOwn ? { ...parent, gitDir, workTree } : null;
 }
 
-async function childOf(parent: GitRepository, submodule: Submodule): Promise<GitRepository> {
+/** A submodule's repository, laid out where there is none yet. Its work tree need not be there. */
+export async function childOf(parent: GitRepository, submodule: Submodule): Promise<GitRepository> {
   const workTree = join(parent.workTree, submodule.path);
   const embedded = (await lstat(join(workTree, '.git')).catch(() => null))?.isDirectory() === true;
   const gitDir = embedded ? join(workTree, '.git') : join(parent.gitDir, 'modules', submodule.name);

@@ -1,0 +1,76 @@
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runGit } from './client.ts';
+import { ready } from './common-folder.ts';
+import { clearTree, currentName, hasTree } from './convert.ts';
+import type { GitPlace } from './place.ts';
+import { lastUsed, listReleases, releaseRefs, type Release } from './release-record.ts';
+import { repositoryOf, type GitRepository } from './repository.ts';
+import { runScript } from './script.ts';
+import { dropLent, hideShared, readShared } from './shared.ts';
+import { mendRelease, removeRelease } from './worktree.ts';
+
+export interface Keeping {
+  /** How many releases that are ready stay, those in `spare` among them. 0: the app is no longer deployed side by side. */
+  readonly keep: number;
+  /** The names of releases that must stay: a program runs in them, or is to be able to at any moment. */
+  readonly spare: readonly string[];
+  /** No program runs in the local path itself any more: what git tracks there of an in-place tree may go. */
+  readonly isTreeFree: boolean;
+}
+
+/**
+ * Removes the releases that were in charge longest ago, and half-made ones, with all that was written into them; answers
+ * their names. What was shared stays.
+ */
+export async function pruneReleases(
+  place: GitPlace,
+  { keep, spare, isTreeFree }: Keeping,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const store = repositoryOf(place, 'removing releases', signal);
+  const shared = await readShared(store);
+  const entries = await lstat(join(store.gitDir, 'worktrees')).catch(() => null);
+  if (shared === null && entries === null) return [];
+  await ready(store);
+  const all = await listReleases(store);
+  const going = await surplus(store, all, { keep, spare });
+  for (const release of going) await remove(store, release);
+  const left = all.filter((release) => !going.includes(release));
+  const hide = (worktree: GitRepository): Promise<void> =>
+    hideShared(
+      worktree,
+      (shared ?? []).map((path) => ({ path })),
+    );
+  for (const release of left) if (release.state === 'ready') await mendRelease(store, release, hide);
+  const inCharge = await currentName(store);
+  const lead = left.find(({ name, state }) => state === 'ready' && name === inCharge);
+  if (isTreeFree && lead !== undefined && (await hasTree(store))) await clearTree(store, lead);
+  if (left.length === 0) {
+    await dropLent(store);
+    await runScript(store, 'rmdir -- "$1/releases" 2>/dev/null || :', [store.workTree]);
+  }
+  return going.map(({ name }) => name);
+}
+
+async function surplus(
+  store: GitRepository,
+  all: readonly Release[],
+  { keep, spare }: Pick<Keeping, 'keep' | 'spare'>,
+): Promise<Release[]> {
+  const others = all.filter(({ name }) => !spare.includes(name));
+  const times = await Promise.all(others.map((release) => lastUsed(store, release)));
+  const ready = others
+    .map((release, index) => ({ release, time: times[index] ?? 0 }))
+    .filter(({ release }) => release.state === 'ready')
+    .toSorted((one, other) => other.time - one.time)
+    .map(({ release }) => release);
+  const spared = all.length - others.length;
+  return [...others.filter(({ state }) => state !== 'ready'), ...ready.slice(Math.max(0, keep - spared))];
+}
+
+/** The ref first: from then on it counts as half-made. */
+export async function remove(store: GitRepository, release: Release): Promise<void> {
+  await runGit(store, ['update-ref', '-d', `${releaseRefs}/${release.name}`]);
+  await removeRelease(store, release);
+}
