@@ -10,6 +10,7 @@ import { type Environment, programEnvironment } from './environment.ts';
 import { cannotStart, launchOf } from './executable.ts';
 import { identifyChild } from './identity.ts';
 import { markVariable } from './mark.ts';
+import { type Sockets, socketsEnvironment, withSockets } from './sockets.ts';
 import type { StopCommand } from './stop.ts';
 import { type Tree, treeOf } from './tree.ts';
 import { type RunAs, runAs } from './user.ts';
@@ -21,6 +22,8 @@ export interface ProgramInput extends ProcessInput {
   readonly log: string;
   /** Opens it for appending; without an owner it belongs to Huddle's own user. */
   readonly openLog: (path: string, owner?: { readonly uid: number; readonly gid: number }) => number;
+  /** What `application.listen` has had opened; not given, or null: nothing. */
+  readonly sockets?: Sockets | null;
 }
 
 /** A program that was started, or could not be. */
@@ -117,17 +120,18 @@ function spawnInto(input: ProgramInput): { child: ChildProcess; warning: Failure
   if (start === null) throw new Error(`${input.name} has no program to start`);
   const { directory, environment, runAs: as } = surroundingsOf(input);
   const { argv, isVerbatim } = launchOf(start, { directory, environment, doing: 'starting' });
-  const [file = '', ...args] = inCgroup(input.mark, [...as.prefix, ...argv]);
+  const sockets = input.sockets ?? null;
+  const [file = '', ...args] = inCgroup(input.mark, [...as.prefix, ...withSockets(argv, sockets)]);
   const output = openOutput(input, as);
   try {
     faultPoint('program.spawn.before');
     const child = spawn(file, args, {
       cwd: directory,
-      env: { ...environment, [markVariable]: input.mark },
+      env: { ...environment, ...socketsEnvironment(sockets), [markVariable]: input.mark },
       detached: true,
       windowsVerbatimArguments: isVerbatim,
       windowsHide: true,
-      stdio: ['ignore', output.to, output.to],
+      stdio: ['ignore', output.to, output.to, ...(sockets?.descriptors.map(({ fd }) => fd) ?? [])],
     });
     faultPoint('program.spawn.after');
     return { child, warning: output.warning };
