@@ -34,6 +34,7 @@ const parts: readonly Part[] = [
   { files: ['src/logs/'], may: [...facts, 'src/platform/', 'src/ledger/paths.ts'] },
   { files: ['src/process/'], may: [...facts, 'src/platform/', 'src/ledger/paths.ts', 'src/fault.ts'] },
   { files: ['src/git/'], may: [...facts, 'src/platform/', 'src/ledger/paths.ts', 'src/fault.ts'] },
+  { files: ['src/proxy/'], may: [...facts, 'src/platform/', 'src/ledger/paths.ts'] },
   { files: ['src/health/'], may: [...facts, 'src/ledger/paths.ts', 'src/process/command.ts', 'src/process/get.ts'] },
   {
     files: ['src/control/'],
@@ -45,7 +46,7 @@ const parts: readonly Part[] = [
   { files: ['src/observe/'], may: facts, types: ['machines/', 'src/control/'] },
   { files: ['src/version.ts'], may: [] },
   // What the slots of the machines do, put together from the adapters: wire.ts fills the slots with it.
-  { files: ['src/effects/'], may: [...facts, 'src/clock.ts', ...folders('git process health logs ledger')] },
+  { files: ['src/effects/'], may: [...facts, 'src/clock.ts', ...folders('git process health logs ledger proxy')] },
   { files: ['src/wire.ts'], may: ['machines/', 'src/effects/', ...adapters, ...control] },
   // How a running app looks from outside.
   { files: ['src/view.ts'], may: ['machines/', 'src/clock.ts', ...control] },

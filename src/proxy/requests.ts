@@ -1,0 +1,44 @@
+import { Failure } from '../../machines/failure.ts';
+import type { Target } from './settings.ts';
+
+/** What the control socket of a proxy shows. */
+export interface ProxyStatus {
+  readonly pid: number;
+  /** Where clients come in. */
+  readonly address: { readonly host: string; readonly port: number };
+  readonly workers: number;
+  /** Where new requests go; null: they wait. */
+  readonly target: Target | null;
+  readonly releases: readonly ReleaseStatus[];
+  /** Requests that wait until a release can answer. */
+  readonly waiting: number;
+  /** Requests that were ended because the time of their release was over, since the proxy was started. */
+  readonly cut: number;
+  /** Why the next proxy would not know of this target; null where it would. */
+  readonly unwritten: string | null;
+}
+
+/** The release in charge, or one before it that still has open requests. */
+export interface ReleaseStatus extends Target {
+  readonly inCharge: boolean;
+  readonly open: number;
+}
+
+/** A target that has come as JSON. Throws a `Failure` that says what is wrong with it. */
+export function targetIn(value: unknown): Target {
+  if (typeof value !== 'object' || value === null) throw wrong('a target', 'it is no object with port and revision');
+  const { port, revision } = value as { port?: unknown; revision?: unknown };
+  if (typeof revision !== 'string' || revision === '') throw wrong('revision', 'it is no text');
+  return { port: portIn(port), revision };
+}
+
+/** A port that has come as JSON or in a URL. Throws a `Failure`. */
+export function portIn(value: unknown): number {
+  const port = typeof value === 'string' && /^\d{1,5}$/.test(value) ? Number(value) : value;
+  if (typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  throw wrong('port', 'it is no number from 1 to 65535');
+}
+
+function wrong(subject: string, reason: string): Failure {
+  return new Failure('config-invalid', { doing: 'reading', subject, reason });
+}

@@ -1,0 +1,33 @@
+import { extname, join } from 'node:path';
+
+/** What a proxy is started with. */
+export interface ProxySettings {
+  /** Where clients come in; an empty host is every address of this machine, port 0 any that is free. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Where it can be told what to do: a unix socket that only its owner may open; on Windows a named pipe. */
+  readonly control: string;
+  /** The file that remembers where it points, for the next proxy. */
+  readonly memory: string;
+  /** How long open requests may keep an old release alive, and the proxy itself when it is to end; seconds. */
+  readonly drainTimeout: number;
+  /** Threads that serve; without it one for each core, and at most four. */
+  readonly workers?: number;
+}
+
+/** The release that requests go to. */
+export interface Target {
+  /** On 127.0.0.1. */
+  readonly port: number;
+  readonly revision: string;
+}
+
+/** The sources run as they are, the built files in their stead: the file of this name that is beside this one. */
+export const beside = (name: string): string => join(import.meta.dirname, name + extname(import.meta.filename));
+
+/**
+ * What Huddle starts, and supervises like a program. It ends by SIGTERM when its open requests have been answered, or
+ * after the drain timeout, or by a second SIGTERM at once.
+ */
+export function startArgv(settings: ProxySettings): string[] {
+  return [process.execPath, beside('main'), JSON.stringify(settings)];
+}
