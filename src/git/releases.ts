@@ -15,6 +15,9 @@ import { runScript } from './script.ts';
 import { hideShared, isWithin, linkShared, noteShared, readShared, sharedPaths, type SharedPath } from './shared.ts';
 import { beginRelease, fillRelease, mendRelease } from './worktree.ts';
 
+export { leaveReleases } from './convert.ts';
+export { pruneReleases } from './prune.ts';
+
 export interface WantedRelease {
   /** A commit that has been fetched. */
   readonly revision: Revision;
