@@ -21,7 +21,7 @@ import { syncWorkingCopy } from '../../src/git/check-out.ts';
 import type { GitPlace } from '../../src/git/place.ts';
 import { findDirectory, prepareRelease, pruneReleases, takeCurrent } from '../../src/git/releases.ts';
 import { openWorkingCopy } from '../../src/git/working-copy.ts';
-import { makeRelease, release, traces } from './release-scene.ts';
+import { release, traces } from './release-scene.ts';
 import { git, patience, plainly, scene, serveHttp, tree, type Scene } from './support.ts';
 
 const wanted = (revision: string) => ({ revision, branch: 'main', shared: [] });
