@@ -114,6 +114,11 @@ const restarting = appTrial.createStateConfig({
       },
     },
     handingOver: {
+      always: {
+        guard: 'isOtherLost',
+        target: 'refused',
+        actions: { type: 'noteObjection', params: ({ context }) => asFailure(context.other.failure) },
+      },
       invoke: {
         src: 'handOver',
         input: ({ context }) => takeOverInput(context),
@@ -126,6 +131,7 @@ const restarting = appTrial.createStateConfig({
         'noteNoGap',
         'takeLead',
         'noteAccepted',
+        'lookAgain',
         { type: 'tell', params: deployedNews },
         { type: 'record', params: historyEntry },
         'dropTarget',
@@ -136,7 +142,7 @@ const restarting = appTrial.createStateConfig({
       always: [
         {
           guard: 'isForward',
-          target: '#app.beside.stopping',
+          target: '#app.beside.stopping.ending',
           actions: [
             { type: 'reject', params: 'rolled back' },
             { type: 'spoil', params: 'rolled back' },
@@ -148,7 +154,7 @@ const restarting = appTrial.createStateConfig({
         },
         {
           guard: 'isRollback',
-          target: '#app.beside.stopping',
+          target: '#app.beside.stopping.ending',
           actions: [
             'stayForward',
             'forgetPrevious',
@@ -158,18 +164,20 @@ const restarting = appTrial.createStateConfig({
             'dropTarget',
           ],
         },
-        { target: '#app.beside.stopping', actions: [{ type: 'tell', params: stayNews }, 'dropTarget'] },
+        { target: '#app.beside.stopping.ending', actions: [{ type: 'tell', params: stayNews }, 'dropTarget'] },
       ],
     },
   },
 });
 
-/** Ending the one that does not lead: the old one, or the new one that was not accepted. */
+/** Ending the one that does not lead: the old one when its last request is answered, or at once the one not accepted. */
 const stopping = appTrial.createStateConfig({
   initial: 'first',
   states: {
     first: { always: [{ guard: 'hasNoProxy', target: 'ending' }, { target: 'draining' }] },
+    /** One that ends by itself meanwhile is not started again. */
     draining: {
+      always: { guard: 'isOtherOver', target: 'ending' },
       invoke: { src: 'drain', input: ({ context }) => drainInput(context), onDone: 'ending', onError: 'ending' },
     },
     ending: {
@@ -183,7 +191,6 @@ const stopping = appTrial.createStateConfig({
       actions: { type: 'noteFailed', params: ({ event }) => event.failure },
     },
   },
-  exit: 'lookAgain',
 });
 
 /** Changing what runs without a gap: the program that leads is left alone until another one has proved itself. */

@@ -220,7 +220,12 @@ export const restarting = appSetup.createStateConfig({
       },
     },
     untold: {
-      entry: ['noteGood', { type: 'tell', params: deployedNews }, { type: 'record', params: historyEntry }, 'dropTarget'],
+      entry: [
+        'noteGood',
+        { type: 'tell', params: deployedNews },
+        { type: 'record', params: historyEntry },
+        'dropTarget',
+      ],
       always: '#app.running',
     },
     accepted: {

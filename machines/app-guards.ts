@@ -49,6 +49,10 @@ export const guards = {
   isPending: (_scene: Scene, verdict: Verdict) => verdict.kind === 'pending',
   isProgramDown: ({ context }: Scene) => context.program.state === 'down',
   areProgramsDown: ({ context: { program, other } }: Scene) => program.state === 'down' && other.state === 'down',
+  isOtherOver: ({ context }: Scene) => context.other.state !== 'up',
+  /** It has been accepted, and then it did not stay; one that is down has done its job. */
+  isOtherLost: ({ context: { other } }: Scene) =>
+    other.verdict === 'accepted' && other.state !== 'up' && other.state !== 'down',
   isOtherDown: ({ context }: Scene) => context.other.state === 'down',
   /** What comes next is started beside what is there. */
   isBeside: ({ context }: Scene) => isBeside(context.config, context.program),
@@ -101,6 +105,12 @@ export const guards = {
     event.type === 'config' && disturbance(context.config, event.config) === 'program',
   isProgramChangedBeside: ({ context: { config, program }, event }: Scene) =>
     event.type === 'config' && isBeside(event.config, program) && disturbance(config, event.config) === 'program',
+  /** The repository and the program: one after the other, so that what serves is not ended for the second. */
+  isAllChangedBeside: ({ context: { config, program }, event }: Scene) =>
+    event.type === 'config' &&
+    isBeside(event.config, program) &&
+    disturbance(config, event.config) === 'repository' &&
+    disturbance(config, { ...event.config, repository: config.repository }) === 'program',
   /** It would have a check or a test broken off. */
   isToBeHeld: ({ context: { config, program, held }, event }: Scene) =>
     event.type === 'config' &&

@@ -111,6 +111,11 @@ export const appNotes = appSlots.extend({
       target: { revision: facts.current ?? '', way: 'boot' as const },
       attempt: null,
     })),
+    /** What has settled after all. */
+    aimRunning: assign(({ context: { program } }) => ({
+      target: { revision: program.revision ?? '', way: 'boot' as const },
+      attempt: null,
+    })),
     dropTarget: assign({ target: null, attempt: null }),
     /** Back to the good revision before the one in place, which is left for this reason. */
     aimPrevious: assign(({ context }) => {
@@ -210,6 +215,12 @@ export const appNotes = appSlots.extend({
     }),
     /** What a changed section makes worth trying again is forgiven. */
     takeConfig: assign(({ context, event }) => (event.type === 'config' ? configChange(context, event.config) : {})),
+
+    takeAllButProgram: assign(({ context, event }) =>
+      event.type === 'config'
+        ? configChange(context, { ...event.config, application: context.config.application })
+        : {},
+    ),
 
     // -- waiting for the next check
     arm: assign(({ context }) => ({ nextCheck: mayCheck(context) ? dueTime(context) : null })),

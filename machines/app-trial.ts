@@ -71,9 +71,7 @@ export const appTrial = appSetup.extend({
       const provingUntil = now() + config.deployment.proving * 1000;
       const taken = { ...facts, ...acceptance(facts, revision, way === 'back' ? 'back' : 'forward', provingUntil) };
       const isLeft = way === 'back' && attempt !== null;
-      const rejected = isLeft
-        ? withRejection(taken.rejected, attempt.revision, 'rolled back', now())
-        : taken.rejected;
+      const rejected = isLeft ? withRejection(taken.rejected, attempt.revision, 'rolled back', now()) : taken.rejected;
       return {
         lead: otherSide(lead),
         program: other,
@@ -95,6 +93,7 @@ export const appTrial = appSetup.extend({
     }),
     /** Going back has come to nothing, and what leads is the revision that was to be left. */
     stayForward: assign(({ context: { facts, attempt, target, trouble, objection } }) => ({
+      condemned: null,
       attempt: attempt && {
         ...attempt,
         revision: target?.revision ?? '',

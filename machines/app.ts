@@ -32,6 +32,11 @@ export const appMachine = appTrial.createMachine({
     config: [
       { guard: 'isNothingChanged' },
       {
+        guard: 'isAllChangedBeside',
+        target: '.cloning',
+        actions: [{ type: 'tell', params: configNews }, 'hold', 'takeAllButProgram', 'configure'],
+      },
+      {
         guard: 'isRepositoryChanged',
         target: '.cloning',
         actions: [{ type: 'tell', params: configNews }, 'adapt', 'takeConfig'],
@@ -112,7 +117,7 @@ export const appMachine = appTrial.createMachine({
           actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'],
         },
         'program.accepted': [
-          { guard: 'hasHandOver', target: 'restarting.handingOver', actions: ['aimCurrent', 'noteContent'] },
+          { guard: 'hasHandOver', target: 'restarting.handingOver', actions: ['aimRunning', 'noteContent'] },
           { actions: ['noteLateGood', 'noteContent'] },
         ],
         'program.down': [

@@ -92,7 +92,10 @@ export const programSetup = setup({
     watch: enqueueActions(({ context, enqueue }) => {
       const { name, side, config, revision } = context;
       if (config.watchdog === null || revision === null) return;
-      enqueue.spawnChild('watchdog', { id: 'watchdog', input: { name, side, revision, config, watchdog: config.watchdog } });
+      enqueue.spawnChild('watchdog', {
+        id: 'watchdog',
+        input: { name, side, revision, config, watchdog: config.watchdog },
+      });
     }),
     unwatch: enqueueActions(({ enqueue }) => enqueue.stopChild('watchdog')),
     /** Another watchdog section replaces the watchdog, not the process. */

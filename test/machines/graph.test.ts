@@ -11,6 +11,7 @@ import { type Happening, happenings, model, type Scene, type Setting, stateOf, t
 
 const application = { crashLimit: 3 };
 const watchdog = { period: 60, timeout: 5, failures: 3, probe: { kind: 'command', command: 'look' } } as const;
+const deployment = { strategy: 'side by side' } as const;
 const configs = {
   base: appConfig({ application }),
   details: appConfig({ application, timing: { minimum: 5, maximum: null } }),
@@ -23,6 +24,13 @@ const configs = {
   staying: appConfig({ application, deployment: { rollback: false } }),
   job: appConfig({ application: { ...application, restart: 'never' } }),
   impatient: appConfig({ application: { crashLimit: 1 } }),
+  beside: appConfig({ application, deployment }),
+  besideColoured: appConfig({ application: { ...application, environment: { COLOUR: 'blue' } }, deployment }),
+  besideTested: appConfig({ application, deployment, test: { kind: 'command', commands: ['check'], timeout: 9 } }),
+  besideScripts: appConfig({ application, deployment, scripts: { prePull: ['before'], postPull: ['after'] } }),
+  besideImpatient: appConfig({ application: { crashLimit: 1 }, deployment }),
+  besideWatched: appConfig({ application, deployment, watchdog }),
+  besideProxied: appConfig({ application: { ...application, proxy: { host: '::', port: 80 } }, deployment }),
 } satisfies Record<string, AppConfig>;
 
 const good: Partial<Facts> = { good: 'a', current: 'a', branch: 'main' };
@@ -64,6 +72,33 @@ const cases: readonly Case[] = [
     title: 'edited',
     isFallible: false,
     orders: 'config base, config details, config program, config files, config repository, restart, stop, start',
+    depth: 7,
+  },
+  { title: 'side by side, left to itself', config: 'beside', depth: 11 },
+  {
+    title: 'side by side, ordered about',
+    config: 'beside',
+    orders: 'stop, start, restart, shutdown, detach, deploy *, deploy b, rollback',
+    depth: 7,
+  },
+  { title: 'side by side, all well', config: 'beside', isFallible: false, orders: 'stop, start, retire', depth: 12 },
+  { title: 'side by side, from nothing', config: 'besideTested', facts: {}, head: null, depth: 11 },
+  { title: 'side by side, with scripts', config: 'besideScripts', orders: 'stop', depth: 10 },
+  { title: 'side by side, being proved', config: 'beside', facts: proving, orders: 'rollback, stop', depth: 9 },
+  {
+    title: 'side by side, given up at its first exit',
+    config: 'besideImpatient',
+    facts: proving,
+    orders: 'rollback',
+    depth: 8,
+  },
+  { title: 'side by side, watched', config: 'besideWatched', tips: ['b'], depth: 10 },
+  { title: 'side by side, behind the proxy', config: 'besideProxied', tips: ['b'], depth: 11 },
+  {
+    title: 'side by side, edited and converted',
+    config: 'beside',
+    isFallible: false,
+    orders: 'config base, config program, config beside, config besideColoured, config repository, config files, stop',
     depth: 7,
   },
 ];
@@ -190,23 +225,27 @@ suite('every short life of an app', () => {
     }
   });
 
-  test('each way of a deployment from check to live passes stopping, pulling and restarting in this order', () => {
-    const setting = { ...settingOf({ title: '', depth: 0 }), isFallible: false, tips: ['b'] };
-    const toState = ({ app }: Scene) => app.context.facts.good === 'b';
-    const course = /^(answer|spawned|ended|timer settle|timer nextCheck)/;
-    const options = {
-      ...traversal(setting, 12),
-      toState,
-      stopWhen: (scene: Scene) => toState(scene) || scene.depth > 11,
-      filterEvents: (_scene: Scene, { type }: Happening) => course.test(type),
-    };
-    const paths = getSimplePaths(model(setting) as never, options as never) as unknown as {
-      steps: { state: Scene }[];
-    }[];
-    assert.ok(paths.length > 0);
-    for (const { steps } of paths) {
-      const states = steps.map(({ state }) => stateOf(state)).filter((state, index, all) => state !== all[index - 1]);
-      assert.match(states.join(' '), /checking (running checking )*stopping pulling restarting running$/);
-    }
-  });
+  for (const [config, order] of [
+    ['base', 'stopping pulling restarting'],
+    ['beside', 'pulling restarting stopping'],
+  ] as const)
+    test(`each way of a deployment from check to live passes ${order}, in this order (${config})`, () => {
+      const setting = { ...settingOf({ title: '', config, depth: 0 }), isFallible: false, tips: ['b'] };
+      const toState = (scene: Scene) => scene.app.context.facts.good === 'b' && stateOf(scene) === 'running';
+      const course = /^(answer|spawned|ended|timer settle|timer nextCheck)/;
+      const options = {
+        ...traversal(setting, 12),
+        toState,
+        stopWhen: (scene: Scene) => toState(scene) || scene.depth > 11,
+        filterEvents: (_scene: Scene, { type }: Happening) => course.test(type),
+      };
+      const paths = getSimplePaths(model(setting) as never, options as never) as unknown as {
+        steps: { state: Scene }[];
+      }[];
+      assert.ok(paths.length > 0);
+      for (const { steps } of paths) {
+        const states = steps.map(({ state }) => stateOf(state)).filter((state, index, all) => state !== all[index - 1]);
+        assert.match(states.join(' '), new RegExp(`checking (running checking )*${order} running$`));
+      }
+    });
 });

@@ -10,6 +10,8 @@ export interface Look {
   readonly state: string;
   /** A deployment side by side is under way. */
   readonly isBeside: boolean;
+  /** One of its programs is being stopped. */
+  readonly isEnding: boolean;
   /** By its config. */
   readonly isSideBySide: boolean;
   readonly lead: Side;
@@ -112,7 +114,10 @@ export const invariants: readonly Invariant[] = [
   {
     title: 'never two programs of one app are alive in place',
     isBroken: (moment) =>
-      !(isSideBySide(moment) || moment.before.alive.length > 1) && replay(moment).some(({ alive }) => alive.length > 1),
+      !moment.before.isSideBySide &&
+      !moment.after.isSideBySide &&
+      moment.before.alive.length < 2 &&
+      replay(moment).some(({ alive }) => alive.length > 1),
   },
   {
     title: 'never more than two programs of one app are alive',
@@ -134,8 +139,9 @@ export const invariants: readonly Invariant[] = [
   },
   {
     title: 'side by side who comes to lead has been accepted',
-    isBroken: ({ before, after }, { accepted }) =>
-      before.lead !== after.lead && !accepted.includes(after.leading ?? 'nothing'),
+    isBroken: ({ before, deeds, after: { lead, leading } }, { accepted }) =>
+      // In one moment it may have been replaced, in place, by what is still to be accepted.
+      before.lead !== lead && !deeds.includes(`spawn ${leading}`) && !accepted.includes(leading ?? 'nothing'),
   },
   {
     title: 'side by side what is good and in place changes with who leads, and with nothing else',
@@ -152,11 +158,12 @@ export const invariants: readonly Invariant[] = [
         replay(moment).some(({ verb, alive }) => ['pull', 'pre-pull', 'post-pull'].includes(verb) && alive.length > 0)),
   },
   {
-    title: 'the release of a program that is alive is never touched',
+    title: 'the release in charge is never touched while its program is alive',
     isBroken: (moment) =>
       isAside(moment) &&
       replay(moment).some(
-        ({ verb, object, alive }) => ['pull', 'post-pull'].includes(verb) && alive.includes(object),
+        ({ verb, object, alive }) =>
+          ['pull', 'post-pull'].includes(verb) && object === moment.before.facts.current && alive.includes(object),
       ),
   },
   {
@@ -184,13 +191,14 @@ export const invariants: readonly Invariant[] = [
   },
   {
     title: 'what is started is what is in place, unless that could not be made whole',
-    isBroken: ({ before, deeds, after: { facts, isBeside } }, { pulled }) =>
-      before.facts.pulling === null &&
-      facts.pulling === null &&
-      objects(deeds, 'spawn').some(
-        (started) =>
-          started !== facts.current && started !== before.facts.current && !(isBeside && started === pulled),
-      ),
+    isBroken: (moment, { pulled }) => {
+      const { before, deeds, after } = moment;
+      const known = [before.facts.current, after.facts.current];
+      const wanted = isAside(moment) ? [...known, pulled, ...before.alive] : known;
+      const isWhole = before.facts.pulling === null && after.facts.pulling === null;
+      // What is no longer wanted may still come up, to be stopped.
+      return isWhole && !after.isEnding && objects(deeds, 'spawn').some((started) => !wanted.includes(started));
+    },
   },
   {
     title: 'after stop, retire and shutdown no process is alive',
@@ -274,7 +282,8 @@ function isSideBySide({ before, after }: Pick<Moment, 'before' | 'after'>): bool
 /** Whether the program that leads has to stay alive: it does not end by itself now, nor has it before. */
 function isGapless(moment: Moment): boolean {
   const isAlive = !['backing off', 'given up', 'down'].includes(moment.before.program);
-  return isSideBySide(moment) && isAlive && !/^exits?\b/.test(moment.event);
+  const { isServer } = moment.before;
+  return isSideBySide(moment) && isServer && isAlive && !/^exits?\b/.test(moment.event);
 }
 
 function isServing(alive: readonly Revision[], accepted: readonly Revision[]): boolean {

@@ -231,6 +231,7 @@ function look(parts: Parts & Ground): Look {
   return {
     state: stateOf(parts),
     isBeside: app.matches('beside'),
+    isEnding: [app.context.program, app.context.other].some(({ state }) => state === 'stopping'),
     isSideBySide: deployment.strategy === 'side by side',
     lead: app.context.lead,
     leading: app.context.program.revision,
@@ -292,13 +293,16 @@ function answers({ tips, isFallible }: Setting, { app, head, ready }: Scene): Ha
     };
     const failures = isFallible ? [failed] : [];
     switch (slot) {
-      case 'open':
+      case 'open': {
+        // A release that runs is not what was last prepared.
+        const found = (isReleased ? (input['running'] as Revision | null) : null) ?? head;
         return [
           ...(input['want'] === 'place'
-            ? [done('open', { head, directory, branch: 'main', tip: null })]
-            : tips.map((tip) => done(`open ${tip}`, { head, directory, branch: 'main', tip }))),
+            ? [done('open', { head: found, directory, branch: 'main', tip: null })]
+            : tips.map((tip) => done(`open ${tip}`, { head: found, directory, branch: 'main', tip }))),
           ...failures,
         ];
+      }
       case 'ask':
         return [...tips.map((tip) => done(`ask ${tip}`, { tip })), ...failures];
       case 'fetch':
@@ -363,8 +367,7 @@ function deaths({ isFallible }: Setting, scene: Scene, side: Side): Happening[] 
     if (isFallible) list.push(fail);
   }
   if (program.children['watchdog'] === undefined) return list;
-  const report = (type: string) =>
-    happening(type, (stage) => stage.send(side, { type, failure: trouble } as never));
+  const report = (type: string) => happening(type, (stage) => stage.send(side, { type, failure: trouble } as never));
   return [...list, report('watchdog.healthy'), ...(isFallible ? [report('watchdog.unhealthy')] : [])];
 }
 

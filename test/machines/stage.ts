@@ -135,7 +135,8 @@ export function played(world: World, clock: SimulatedClock) {
       open: fromPromise(async ({ input, signal }) => {
         deed('open');
         await world.gate('open', signal);
-        const head = await answer(world.head);
+        const isReleased = input.config.deployment.strategy === 'side by side';
+        const head = (isReleased ? input.running : null) ?? (await answer(world.head));
         const directory = input.config.repository.localPath;
         return { head, directory, branch: world.branch, tip: input.want === 'tip' ? await answer(world.tip) : null };
       }),

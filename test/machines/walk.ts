@@ -88,7 +88,10 @@ async function begin({ config, facts, head }: Start) {
         return;
       case 'exit':
         if (stage.world.alive.size > 0)
-          await stage.crash({ code: step.code, signal: null }, [...stage.world.alive.keys()].at(step.isNewest ? -1 : 0));
+          await stage.crash(
+            { code: step.code, signal: null },
+            [...stage.world.alive.keys()].at(step.isNewest ? -1 : 0),
+          );
         return;
       case 'pass':
         return await tick(step.seconds);
@@ -155,6 +158,7 @@ class Witness {
     return {
       state: status === 'active' ? contractState(value) : 'gone',
       isBeside: app.getSnapshot().matches('beside'),
+      isEnding: [context.program, context.other].some(({ state: each }) => each === 'stopping'),
       isSideBySide: context.config.deployment.strategy === 'side by side',
       lead: context.lead,
       leading: context.program.revision,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Facts } from '../../machines/facts.ts';
+import type { AppConfig } from '../../machines/config.ts';
 import { appConfig } from './config.ts';
 import { labelOf, shrink, type Start, type Step, walk } from './walk.ts';
 
@@ -24,6 +25,24 @@ const configs = {
   job: appConfig({ application: { ...application, restart: 'on failure' } }),
   impatient: appConfig({ application: { ...application, crashLimit: 1, stopTimeout: 1 } }),
 };
+
+const deployment = { strategy: 'side by side' } as const;
+/** Half of all lives are lived side by side. */
+const configsBeside = {
+  plain: appConfig({ application, deployment }),
+  quick: appConfig({ application, deployment, timing: { minimum: 5, maximum: 9 } }),
+  coloured: appConfig({ application: { ...application, environment: { COLOUR: 'blue' } }, deployment }),
+  shallow: appConfig({ application, deployment, repository: { depth: 1 } }),
+  tested: appConfig({ application, deployment, test: { kind: 'command', commands: ['check'], timeout: 9 } }),
+  scripts: appConfig({ application, deployment, scripts: { prePull: ['before'], postPull: ['after'] } }),
+  watched: appConfig({ application, deployment, watchdog }),
+  job: appConfig({ application: { ...application, restart: 'on failure' }, deployment }),
+  impatient: appConfig({ application: { ...application, crashLimit: 1, stopTimeout: 1 }, deployment }),
+  proxied: appConfig({ application: { ...application, proxy: { host: '::', port: 80 } }, deployment }),
+  inPlace: configs.plain,
+  files: configs.files,
+};
+type Configs = Readonly<Record<string, AppConfig>>;
 
 const good: Partial<Facts> = { good: 'a', current: 'a', branch: 'main' };
 const beginnings: readonly Omit<Start, 'config'>[] = [
@@ -51,7 +70,7 @@ const pick = <T>(roll: () => number, list: readonly T[]): T => list[Math.floor(r
 const simple = ['stop', 'start', 'restart', 'pause', 'resume', 'rollback', 'check'] as const;
 const last = ['retire', 'shutdown', 'kill', 'detach'] as const;
 
-function order(roll: () => number): Step {
+function order(roll: () => number, configs: Configs): Step {
   const draw = roll();
   if (draw < 0.05) {
     const type = pick(roll, last);
@@ -69,23 +88,24 @@ function order(roll: () => number): Step {
   return { type: 'order', label: type, command: { type } };
 }
 
-function draw(roll: () => number): Step {
+function draw(roll: () => number, configs: Configs): Step {
   const fate = roll();
   if (fate < 0.32) return { type: 'answer', isWell: roll() < 0.8 };
   if (fate < 0.54) return { type: 'pass', seconds: pick(roll, [0.1, 1, 2, 3, 9, 31, 70, 4000]) };
-  if (fate < 0.64) return { type: 'exit', code: pick(roll, [0, 1]) };
+  if (fate < 0.64) return { type: 'exit', code: pick(roll, [0, 1]), isNewest: roll() < 0.6 };
   if (fate < 0.71) return { type: 'tip', tip: pick(roll, ['a', 'b', 'c']) };
   if (fate < 0.77) return { type: 'verdict', kind: pick(roll, ['passed', 'passed', 'failed', 'pending']) };
   if (fate < 0.8) return { type: 'health', isWell: roll() < 0.6 };
   if (fate < 0.83) return { type: 'temper', heeds: roll() < 0.6, dies: roll() < 0.7 };
-  return order(roll);
+  return order(roll, configs);
 }
 
 /** The life that a seed stands for. */
 function life(seed: number): { start: Start; steps: Step[] } {
   const roll = dice(seed);
-  const start = { ...pick(roll, beginnings), config: pick(roll, Object.values(configs)) };
-  return { start, steps: Array.from({ length: 15 + Math.floor(roll() * 30) }, () => draw(roll)) };
+  const drawn: Configs = roll() < 0.5 ? configs : configsBeside;
+  const start = { ...pick(roll, beginnings), config: pick(roll, Object.values(drawn)) };
+  return { start, steps: Array.from({ length: 15 + Math.floor(roll() * 30) }, () => draw(roll, drawn)) };
 }
 
 suite('long lives of an app', () => {
@@ -99,7 +119,9 @@ suite('long lives of an app', () => {
       made++;
       if (title === undefined) continue;
       const shortest = await shrink(start, steps, title);
-      const name = Object.entries(configs).find(([, config]) => config === start.config)?.[0];
+      const name = [...Object.entries(configs), ...Object.entries(configsBeside)].find(
+        ([, each]) => each === start.config,
+      )?.[0];
       const words = shortest.map((step) => `  ${labelOf(step)}`).join('\n');
       assert.fail(`seed ${seed}: ${title}\n  config ${name}, facts ${JSON.stringify(start.facts)}\n${words}`);
     }
