@@ -3,7 +3,7 @@ import { here } from '../platform/here.ts';
 import type { TreeEnding } from '../platform/platform.ts';
 import { killCgroup, removeCgroup } from './cgroup.ts';
 import { type Identity, isAlive, sendSignal } from './identity.ts';
-import { markedWith, membersOf, type Tree } from './tree.ts';
+import { forgetTree, markedWith, membersOf, type Tree } from './tree.ts';
 
 /**
  * Kills the whole tree, and looks again until none of it is left. The first look is taken before this returns; when it
@@ -49,6 +49,7 @@ export async function endMarked(prefix: string, abort: AbortSignal = new AbortCo
 export async function gone(tree: Tree, abort: AbortSignal): Promise<void> {
   abort.throwIfAborted();
   await tree.reaped;
+  forgetTree(tree);
   removeCgroup(tree.cgroup);
 }
 

@@ -27,10 +27,19 @@ export interface Tree {
   readonly known: Map<number, number>;
 }
 
+/** The sessions of all trees that are known, by the pid of who leads them, and which mark is theirs. */
+const sessions = new Map<number, string>();
+
 /** The tree of a process that is a child of ours, or that an earlier Huddle has left behind. */
 export function treeOf(root: Root, log: string | null, reaped: Tree['reaped'] = null): Tree {
   const isVouchedFor = reaped !== null || isAlive(root);
+  if (isVouchedFor) sessions.set(root.pid, root.mark);
   return { root, log, cgroup: cgroupOf(root.mark), isVouchedFor, reaped, known: new Map() };
+}
+
+/** Of a tree of which nothing is left. */
+export function forgetTree({ root }: Tree): void {
+  if (sessions.get(root.pid) === root.mark) sessions.delete(root.pid);
 }
 
 /**
@@ -51,8 +60,10 @@ export function membersOf(tree: Tree, table?: Table): Identity[] {
 
 function belongs({ pid, startTime, session, mark }: MarkedEntry, { root, isVouchedFor, known, log }: Tree): boolean {
   if (known.get(pid) === startTime || (isVouchedFor && session === root.pid)) return true;
-  // A mark says to whom a process belongs, whatever it holds open: another release, a script's daemon.
-  return mark === '' ? log !== null && here.holdsForWriting(pid, log) : mark === root.mark;
+  // A mark says to whom a process belongs, whatever it holds open: another release, a script's daemon. Who has written
+  // over its own (nginx, for its title) is still of its session, and two releases of an app share a log.
+  const whose = mark === '' ? (sessions.get(session) ?? '') : mark;
+  return whose === '' ? log !== null && here.holdsForWriting(pid, log) : whose === root.mark;
 }
 
 /** Every process whose mark begins like this, and what descends from them. */

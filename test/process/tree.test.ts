@@ -253,6 +253,18 @@ suite('What is not of the program is spared', () => {
     assert.ok(isAlive(other));
   });
 
+  test('another release of the app, even when it has lost its mark and writes to the same log', async (t) => {
+    const workshop = new Workshop(t);
+    const start = ['env', '-i', 'sleep', '300'];
+    const [old, fresh] = [workshop.start({ start }), workshop.start({ start })];
+    t.after(() => endByForce(fresh.alive, never));
+    for (const { alive } of [old, fresh]) {
+      await until(() => readFileSync(`/proc/${alive.root.pid}/comm`, 'utf8') === 'sleep\n', 'sleep');
+    }
+    await endByForce(old.alive, never);
+    assert.ok(isAlive(fresh.alive.root));
+  });
+
   test('Huddle itself, though it holds the log open', async (t) => {
     const workshop = new Workshop(t);
     const started = await workshop.startFixture('plain.sh', 1);
