@@ -1,5 +1,6 @@
-import { lstatSync, renameSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { dirname } from 'node:path';
 import { asFailure, Failure } from '../../machines/failure.ts';
 import { refused } from '../ledger/paths.ts';
 import type { Crew } from './crew.ts';
@@ -29,7 +30,10 @@ export async function openDoor(path: string, crew: Crew, desk: Desk): Promise<Do
   const server = createServer((request, response) => void meet(request, response, crew, desk));
   const listening = Promise.withResolvers<void>();
   server.once('listening', listening.resolve).on('error', listening.reject);
-  if (!isPipe) rmSync(passing, { force: true });
+  if (!isPipe) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    rmSync(passing, { force: true });
+  }
   // Nobody else may open it, not even for the instant between `bind` and a `chmod`.
   const before = process.umask(0o177);
   server.listen(passing);

@@ -27,14 +27,10 @@ export interface WorkerData {
   readonly worker: number;
   /** How many requests may wait in it. */
   readonly room: number;
+  /** How long each may; milliseconds. */
+  readonly patience: number;
   readonly listen: { readonly host: string; readonly port: number; readonly isShared: boolean };
 }
-
-/**
- * How many requests may wait in the whole proxy. What each of them holds is bounded by Node: a head of 16 kB, and at
- * most one read of 64 kB of a body that nobody asks for yet.
- */
-const room = 2048;
 
 /**
  * What lives no longer than a request is swept as soon as there are so many megabytes of it: with Node's own 32 a busy
@@ -112,9 +108,14 @@ export class Crew {
   }
 
   async #hire(index: number): Promise<void> {
-    const { host, port } = this.#settings.listen;
+    const {
+      listen: { host, port },
+      patience = 30,
+      room = 2048,
+    } = this.#settings;
+    const waiting = { room: Math.ceil(room / this.size), patience: patience * 1000 };
     const listen = { host, port: this.#address?.port ?? port, isShared };
-    const data: WorkerData = { memory: this.board.memory, worker: index, room: Math.ceil(room / this.size), listen };
+    const data: WorkerData = { memory: this.board.memory, worker: index, ...waiting, listen };
     const worker = new Worker(beside('worker'), {
       workerData: data,
       resourceLimits: { maxYoungGenerationSizeMb: young },

@@ -9,9 +9,6 @@ import { connected, joined, switchedHead } from './upgrade.ts';
 /** Not by `import`: see `src/control/client.ts`. */
 const http = process.getBuiltinModule('node:http');
 
-/** How long a request waits until a release can answer; milliseconds. */
-export const patience = 30_000;
-
 /** A client must not wait for ever for a program that knows nothing of `100 Continue` (RFC 9110, 10.1.1); milliseconds. */
 const continueAnyway = 1000;
 
@@ -19,6 +16,8 @@ const continueAnyway = 1000;
 export interface Hall {
   readonly lanes: Lanes;
   readonly gate: Gate;
+  /** How long a request waits until a release can answer; milliseconds. */
+  readonly patience: number;
   /** The worker is to end: clients are told to come back on another connection. */
   isClosing: boolean;
 }
@@ -76,7 +75,7 @@ export class Exchange implements Guest, Waiter {
   }
 
   #wait(): void {
-    this.#deadline ??= setTimeout(() => this.#refuse(503, 'no release of the program can answer'), patience);
+    this.#deadline ??= setTimeout(() => this.#refuse(503, 'no release of the program can answer'), this.#hall.patience);
     if (!this.#hall.gate.wait(this)) this.#refuse(503, 'too many requests wait for the program');
   }
 
@@ -134,10 +133,16 @@ export class Exchange implements Guest, Waiter {
 
   #tellEarly({ statusCode, headers }: InformationEvent): void {
     const { response } = this.#visit;
+    const { link } = headers;
     if (response.headersSent) return;
     if (statusCode === 102) response.writeProcessing();
-    // Node sends no hints without a link; `Link` is all that there is in use (RFC 8297).
-    if (statusCode === 103 && headers['link'] !== undefined) response.writeEarlyHints({ link: headers['link'] });
+    if (statusCode !== 103 || typeof link !== 'string') return;
+    try {
+      // Of early hints `Link` is all that is in use (RFC 8297), and all that every Node can send.
+      response.writeEarlyHints({ link: link.split(/,\s*(?=<)/) });
+    } catch {
+      // Node knows fewer forms of it than there are. It is a hint: the answer says the same again.
+    }
   }
 
   #answer(incoming: IncomingMessage): void {
@@ -245,5 +250,9 @@ function addTrailers(to: ClientRequest | ServerResponse, { rawTrailers }: Incomi
   for (let index = 0; index + 1 < rawTrailers.length; index += 2) {
     pairs.push([rawTrailers[index] ?? '', rawTrailers[index + 1] ?? '']);
   }
-  if (pairs.length > 0) to.addTrailers(pairs);
+  try {
+    if (pairs.length > 0) to.addTrailers(pairs);
+  } catch {
+    to.destroy();
+  }
 }

@@ -12,6 +12,13 @@ export interface ProxySettings {
   readonly drainTimeout: number;
   /** Threads that serve; without it one for each core, and at most four. */
   readonly workers?: number;
+  /** How long a request waits until a release can answer; seconds, 30 without it. */
+  readonly patience?: number;
+  /**
+   * How many requests may wait in the whole proxy; 2048 without it. What each of them holds is bounded by Node: a head of
+   * 16 kB, and one read (64 kB) of a body that nobody asks for yet.
+   */
+  readonly room?: number;
 }
 
 /** The release that requests go to. */

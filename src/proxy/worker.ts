@@ -36,13 +36,13 @@ const politeness = 2000;
 
 const port = parentPort;
 if (port === null) throw new Error('this is a thread of the proxy: start main');
-const { memory, worker, room, listen } = workerData as WorkerData;
+const { memory, worker, room, patience, listen } = workerData as WorkerData;
 const tell = (report: Report): void => port.postMessage(report);
 
 const board = new Board(memory);
 const gate = new Gate(board, worker, room);
 const lanes = new Lanes(board, worker, () => tell({ type: 'left' }));
-const hall: Hall = { gate, lanes, isClosing: false };
+const hall: Hall = { gate, lanes, patience, isClosing: false };
 
 const server = http.createServer(bounds);
 // What is cut silently is passed on without; the size is limited anyway.
