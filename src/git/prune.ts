@@ -47,8 +47,8 @@ export async function pruneReleases(
   const lead = left.find(({ name, state }) => state === 'ready' && name === inCharge);
   if (isTreeFree && lead !== undefined && (await hasTree(store))) await clearTree(store, lead);
   if (left.length === 0) {
-    await dropLent(store);
     await runScript(store, 'rmdir -- "$1/releases" 2>/dev/null || :', [store.workTree]);
+    await dropLent(store);
   }
   return going.map(({ name }) => name);
 }

@@ -20,6 +20,9 @@ import { ownFolder, type GitRepository } from './repository.ts';
 /** Below it: the releases that are ready, each by its name. */
 export const releaseRefs = 'refs/huddle/releases';
 
+/** Inside the git directory: the paths that have been shared so far. Where it is there have been releases. */
+export const sharedNote = 'huddle/shared-paths';
+
 export interface Release {
   /** Of its folder: a short commit id. */
   readonly name: string;
@@ -49,6 +52,11 @@ export async function findRelease(store: GitRepository, revision: Revision): Pro
   const found = (await readAll(store, names)).filter((release) => release.revision === revision);
   const best = (['ready', 'half-made', 'in doubt'] as const).map((state) => found.find((each) => each.state === state));
   return best.find((release) => release !== undefined) ?? null;
+}
+
+/** All releases that have left more than a ref. Starts no process. */
+export async function knownReleases(store: GitRepository): Promise<Release[]> {
+  return readAll(store, await namesOf(store));
 }
 
 /** All releases, half-made ones too. */

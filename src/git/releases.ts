@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import type { Revision } from '../../machines/facts.ts';
 import { asFailure, Failure } from '../../machines/failure.ts';
 import type { SavedChanges } from '../../machines/slots.ts';
 import { here } from '../platform/here.ts';
+import { DamagedRepository } from './classify.ts';
 import { runGit } from './client.ts';
 import { ready } from './common-folder.ts';
 import { follow, hasTree, markBare, mustHaveRoom, saveTree } from './convert.ts';
@@ -10,7 +12,9 @@ import type { GitPlace } from './place.ts';
 import { remove } from './prune.ts';
 import { readHead, readRef } from './refs.ts';
 import { branchOf, findRelease, freeName, readRelease, releaseRefs, type Release } from './release-record.ts';
+import { markDamaged } from './repair.ts';
 import { pullingRef, repositoryOf, type GitRepository } from './repository.ts';
+import { mustFitBeside } from './room.ts';
 import { runScript } from './script.ts';
 import { hideShared, isWithin, linkShared, noteShared, readShared, sharedPaths, type SharedPath } from './shared.ts';
 import { beginRelease, fillRelease, mendRelease } from './worktree.ts';
@@ -52,6 +56,7 @@ export async function prepareRelease(place: GitPlace, wanted: WantedRelease, sig
   if (found?.state === 'ready') return reuse(store, found, branch);
   const isTree = await hasTree(store);
   await mustHaveRoom(store, shared, isTree);
+  await mustFitBeside(store, revision);
   const noted = await readShared(store);
   const all = [...new Set([...(noted ?? []), ...shared.map(({ path }) => path)])];
   if (all.length !== noted?.length) await noteShared(store, all);
@@ -79,12 +84,13 @@ interface Making extends Omit<WantedRelease, 'shared'> {
 async function make(store: GitRepository, { found, revision, branch, shared, isTree }: Making): Promise<Release> {
   if (found?.state === 'half-made') await remove(store, found);
   const name = await freeName(store, revision);
-  const release = { name, revision, directory: `${store.workTree}/releases/${name}`, state: 'half-made' } as const;
+  const release = { name, revision, directory: join(store.workTree, 'releases', name), state: 'half-made' } as const;
   try {
     await beginRelease(store, release, branch);
     await fillRelease(store, release, (path) => !isWithin(path, shared));
     await linkShared(store, release, shared, isTree);
   } catch (error) {
+    if (error instanceof DamagedRepository) await markDamaged(store);
     // Cleaning up is not stopped by what stopped the work. What is left all the same goes at the next try.
     await remove({ ...store, signal: new AbortController().signal }, release).catch((thrown: unknown) =>
       store.place.log(`${release.directory} is left half-made: ${asFailure(thrown).reason}\n`),
@@ -101,7 +107,7 @@ export async function finishRelease(place: GitPlace, revision: Revision, signal?
   if (release === null || release.state === 'in doubt') throw unknown(store, revision);
   if (release.state === 'ready') return;
   const script = 'printf "%s\\n" "$2" > "$1/boot"; touch "$1/revision"';
-  await runScript(store, script, [`${store.gitDir}/worktrees/${release.name}/huddle`, here.bootId()]);
+  await runScript(store, script, [join(store.gitDir, 'worktrees', release.name, 'huddle'), here.bootId()]);
   await runGit(store, ['update-ref', `${releaseRefs}/${release.name}`, revision]);
 }
 
@@ -111,13 +117,16 @@ export async function takeCurrent(place: GitPlace, name: string, signal?: AbortS
   await ready(store);
   const release = await readRelease(store, name);
   if (release?.state !== 'ready') throw unknown(store, name);
+  here.pointLink?.(join(store.workTree, 'current'), release.directory);
   const script = `
 cd "$1"
-ln -sfn -- "releases/$2" .current.huddle-new
-mv -fT -- .current.huddle-new current
+if [ "$3" = link ]; then
+  ln -sfn -- "releases/$2" .current.huddle-new
+  mv -fT -- .current.huddle-new current
+fi
 touch ".git/worktrees/$2/huddle/revision"
 `;
-  await runScript(store, script, [store.workTree, name]);
+  await runScript(store, script, [store.workTree, name, here.pointLink === null ? 'link' : 'done']);
   // Until the tree has been cleared, HEAD says what it is at.
   if (!(await hasTree(store))) await follow(store, release);
 }

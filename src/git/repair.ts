@@ -9,6 +9,7 @@ import { enter, readRealConfig } from './common-folder.ts';
 import { fetchBranch } from './fetch.ts';
 import { readHead, resolveCommit } from './refs.ts';
 import type { GitRepository } from './repository.ts';
+import { isStoreOnly, rescueReleases } from './rescue.ts';
 import { runScript } from './script.ts';
 
 // Laid down by a checkout that failed on a damaged object: gentle means have had their turn.
@@ -113,12 +114,15 @@ async function replace(repository: GitRepository, branch: string): Promise<void>
   const { workTree, place } = repository;
   const head = (await readHead(repository))?.revision ?? null;
   const aside = `.git.broken-${now()}`;
+  const isStore = await isStoreOnly(repository);
   await cloneBeside(repository, branch);
+  await rescueReleases(repository, { ...repository, gitDir: join(workTree, cloneFolder) });
   await runScript(repository, `cd "$1"; mv -T .git "$2"; mv -T ${cloneFolder} .git; sync -f .`, [workTree, aside]);
   place.log(`${workTree}/.git was beyond repair and has been cloned anew; the old one is kept as ${aside}\n`);
   // The work tree is as the old HEAD had it: said so, its files are not taken for somebody's own.
   if (head === null || (await resolveCommit(repository, head)) === null) return;
   await runGit(repository, ['update-ref', `refs/heads/${branch}`, head]);
+  if (isStore) return;
   await runGit(repository, ['read-tree', '--reset', head]);
 }
 

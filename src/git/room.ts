@@ -1,3 +1,4 @@
+import type { StatsFs } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { Failure } from '../../machines/failure.ts';
 import type { Revision } from '../../machines/facts.ts';
@@ -18,9 +19,31 @@ export async function mustFit(repository: GitRepository, revision: Revision): Pr
   if (head === null || head === revision) return;
   const changes = await changesBetween(repository, head, revision);
   const [coming, going] = await sizesOf(repository, changes);
-  const { bavail, bsize } = await statfs(repository.workTree);
-  if (coming - going <= bavail * bsize) return;
-  throw full(repository, `${inMegabytes(coming - going)} are needed, and ${inMegabytes(bavail * bsize)} are free`);
+  mustBeFree(repository, coming - going, await statfs(repository.workTree));
+}
+
+function mustBeFree(repository: GitRepository, size: number, { bavail, bsize }: StatsFs): void {
+  if (size <= bavail * bsize) return;
+  throw full(repository, `${inMegabytes(size)} are needed, and ${inMegabytes(bavail * bsize)} are free`);
+}
+
+/** The same where a revision gets a folder of its own, and nothing goes for it. */
+export async function mustFitBeside(repository: GitRepository, revision: Revision): Promise<void> {
+  const { stdout } = await runGit(repository, [
+    'ls-tree',
+    '-r',
+    '-l',
+    '-z',
+    '--full-tree',
+    '--end-of-options',
+    revision,
+  ]);
+  const sizes = stdout.toString('latin1').matchAll(/(?:^|\0)\d+ blob [0-9a-f]+ +(\d+)\t/g);
+  mustBeFree(
+    repository,
+    [...sizes].reduce((sum, [, size]) => sum + Number(size), 0),
+    await statfs(repository.workTree),
+  );
 }
 
 /**

@@ -3,9 +3,9 @@ import { dirname, join, posix, relative } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 import { runGit } from './client.ts';
 import { bytes, paths } from './compare.ts';
-import { worktreeOf, type Release } from './release-record.ts';
+import { sharedNote, worktreeOf, type Release } from './release-record.ts';
 import { now } from './repair.ts';
-import { ownFolder, type GitRepository } from './repository.ts';
+import type { GitRepository } from './repository.ts';
 import { runScript } from './script.ts';
 
 /*
@@ -67,12 +67,11 @@ export async function readShared(store: GitRepository): Promise<string[] | null>
 
 /** Notes paths in the place of those noted before; null: that there is nothing more to note. */
 export async function noteShared(store: GitRepository, all: readonly string[] | null): Promise<void> {
-  const file = noteOf(store);
-  if (all === null) await runScript(store, 'rm -f -- "$1"', [file]);
-  else
-    await runScript(store, 'cat > "$1.new"; mv -f -- "$1.new" "$1"', [file], all.map((path) => `${path}\n`).join(''));
   const lines = all?.map((path) => `/${path.replaceAll(/[\\*?[ ]/g, '\\$&')}\n`).join('') ?? '';
   await runScript(store, excludeScript, [store.gitDir], lines);
+  // The note last: whoever finds it as it should be takes the rest for granted.
+  const script = all === null ? 'rm -f -- "$1"' : 'cat > "$1.new"; mv -f -- "$1.new" "$1"';
+  await runScript(store, script, [noteOf(store)], all?.map((path) => `${path}\n`).join('') ?? '');
 }
 
 // For git by hand, to which the links are neither new nor to be cleaned away. Huddle itself does not read it.
@@ -87,7 +86,7 @@ mv -f info/exclude.new info/exclude
 `;
 
 function noteOf({ gitDir }: GitRepository): string {
-  return join(ownFolder(gitDir), 'shared-paths');
+  return join(gitDir, sharedNote);
 }
 
 /** Those of the paths that are lent: `shared/PATH` leads to where the in-place tree has them. */

@@ -107,6 +107,8 @@ export interface Platform {
   readonly socketLimit: number;
   /** Gives a file another name, at which there may be one already. Throws the system's error. */
   rename(from: string, to: string): void;
+  /** Lets a link lead to a folder, in the place of where it led before; null: the shell does it, by one rename. */
+  readonly pointLink: ((link: string, folder: string) => void) | null;
   /** Resolves when what is in a file outlasts a power cut. Rejects with the system's error. */
   syncFile(path: string): Promise<void>;
   /** Resolves when the names in a folder outlast a power cut. Rejects with the system's error. */

@@ -16,6 +16,7 @@ export const posix = {
   hasModes: true,
   controlPipe: () => null,
   rename: renameSync,
+  pointLink: null,
   syncFile: sync,
   syncFolder: sync,
   isSameStart: (written, read) => written === read,

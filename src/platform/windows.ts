@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, existsSync, fsyncSync, openSync, renameSync } from 'node:fs';
+import { closeSync, constants, existsSync, fsyncSync, openSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { errorCode } from './error-code.ts';
 import type { MarkedEntry, Platform } from './platform.ts';
@@ -41,6 +41,7 @@ export const windows: Platform = {
   },
   socketLimit: 256, // A pipe's name; Huddle's have 40.
   rename,
+  pointLink,
   syncFile,
   syncFolder: async () => {}, // NTFS keeps a journal of names, and lets nobody sync a folder.
 
@@ -118,6 +119,15 @@ function rename(from: string, to: string): void {
       Atomics.wait(pause, 0, 0, 25);
     }
   }
+}
+
+/** A junction, which needs no privilege. None takes the place of another by a rename: for an instant there is none. */
+function pointLink(link: string, folder: string): void {
+  const fresh = `${link}.huddle-new`;
+  rmSync(fresh, { force: true });
+  symlinkSync(folder, fresh, 'junction');
+  rmSync(link, { force: true });
+  rename(fresh, link);
 }
 
 function exists(pid: number): boolean {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import {
   appendFile,
@@ -257,6 +258,55 @@ async function fetched(at: Scene, files: Record<string, string>): Promise<string
   await openWorkingCopy(at.place(), 'tip', patience);
   return revision;
 }
+
+suite('a store', { concurrency: 2 }, () => {
+  test('that is damaged beyond repair is cloned anew, and its releases are still there', async () => {
+    const at = await scene();
+    const one = await at.push({ 'a.txt': 'a', 'data/x': 'x' });
+    const first = await release(at.place(), one, ['data']);
+    const two = await at.push({ 'a.txt': 'a2' });
+    const second = await release(at.place(), two, ['data']);
+    git(at.local, 'gc', '--quiet');
+    const packs = join(at.local, '.git/objects/pack');
+    const pack = join(packs, readdirSync(packs).find((name) => name.endsWith('.pack')) ?? '');
+    const bytes = await readFile(pack);
+    await rm(pack);
+    await writeFile(pack, bytes.fill(0, 20, bytes.length - 20));
+    const three = await at.push({ 'a.txt': 'a3' });
+    await openWorkingCopy(at.place(), 'tip', patience);
+    assert.match(at.logged.join(''), /kept as \.git\.broken-/);
+    for (const { directory, name } of [first, second]) {
+      const found = await prepareRelease(at.place(), wanted(name === first.name ? one : two), patience);
+      assert.deepEqual([found.isFresh, found.directory], [false, directory]);
+      assert.equal(git(directory, 'status', '--porcelain'), '');
+    }
+    const third = await release(at.place(), three, ['data']);
+    assert.deepEqual((await pruneReleases(at.place(), keeping(1, third.name), patience)).length, 2);
+    assert.deepEqual(await tree(join(at.local, 'shared')), { 'data/x': 'x' });
+    assert.equal(git(at.local, 'fsck', '--no-dangling'), '');
+  });
+
+  test('with no room for a release says so before one is begun', async (t) => {
+    const at = await scene();
+    const small = join(at.folder, 'small');
+    await mkdir(small);
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', small], { stdio: 'ignore' });
+    } catch {
+      t.skip('mounting needs more rights');
+      return;
+    }
+    try {
+      const revision = await at.push({ big: 'x'.repeat(2_000_000) });
+      const place = at.place({ localPath: join(small, 'app') });
+      await openWorkingCopy(place, 'tip', patience);
+      await assert.rejects(prepareRelease(place, wanted(revision), patience), { code: 'disk-full' });
+      assert.deepEqual(await traces(join(small, 'app')), { releases: [], entries: [], refs: [] });
+    } finally {
+      execFileSync('umount', ['-l', small]);
+    }
+  });
+});
 
 suite('submodules in releases', { concurrency: 2 }, () => {
   test('are worktrees of one repository each, at every depth, and leave nothing when the release goes', async () => {

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { entriesIn, windows } from '../../src/platform/windows.ts';
 
@@ -49,6 +52,18 @@ suite('On Windows', () => {
       Home: 'b',
       X: '2',
     });
+  });
+
+  test('a link to a folder is made to lead to another, also after a kill in between', (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'huddle-link-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    for (const name of ['one', 'two']) mkdirSync(join(folder, name));
+    symlinkSync(join(folder, 'one'), join(folder, 'current.huddle-new'), 'junction');
+    for (const name of ['one', 'two']) {
+      windows.pointLink?.(join(folder, 'current'), join(folder, name));
+      assert.equal(realpathSync(join(folder, 'current')), realpathSync(join(folder, name)));
+    }
+    assert.deepEqual(readdirSync(folder).toSorted(), ['current', 'one', 'two']);
   });
 
   test('the pipe bears a hash of the state folder, whose name is the same in any case', () => {
