@@ -52,7 +52,7 @@ function bindTcp(listen: Listen & { kind: 'tcp' }, ipv6Only: boolean): BoundSock
   const { host, port } = listen;
   const bind = (on: string) => {
     const bound = new net.BoundSocket({ host: on, port, ipv6Only });
-    return { listen, fd: bound.fd(), close: () => bound.close(), publish: () => {} };
+    return { listen, fd: bound.fd(), close: () => bound[Symbol.dispose](), publish: () => {} };
   };
   try {
     return bind(host);
@@ -88,7 +88,7 @@ async function bindUnix(listen: Listen & { kind: 'unix' }, { owner }: BindOption
     chmodSync(fresh, 0o666); // As systemd's: who may enter the folder may connect.
     if (owner !== null) chownSync(fresh, owner.uid, owner.gid);
     const publish = () => renameSync(fresh, path);
-    return { listen, fd: bound.fd(), close: () => bound.close(), publish };
+    return { listen, fd: bound.fd(), close: () => bound[Symbol.dispose](), publish };
   } catch (thrown) {
     throw notBound(thrown, listen);
   }
@@ -111,7 +111,7 @@ async function mustBeFree(listen: Listen & { kind: 'unix' }): Promise<void> {
       });
     connection.once('connect', () => connection.destroy());
   });
-  if (answers) throw notBound({ code: 'EADDRINUSE' }, listen);
+  if (answers) throw notBound(systemError('EADDRINUSE'), listen);
 }
 
 /** Connections that may wait for a program to take them; the system's own bound (somaxconn) is 4096 as well. */
@@ -135,13 +135,17 @@ export async function listenOnce(sockets: readonly BoundSocket[]): Promise<void>
   });
   const [, index, code = ''] = /^(\d+) (\w+)/.exec(complaint) ?? [];
   const socket = sockets[Number(index)];
-  if (socket !== undefined) throw notBound({ code }, socket.listen);
+  if (socket !== undefined) throw notBound(systemError(code), socket.listen);
 }
 
 /** An address as a config file has it. */
 export function writtenAddress(listen: Listen): string {
   if (listen.kind === 'unix') return listen.path;
   return `${net.isIPv6(listen.host) ? `[${listen.host}]` : listen.host}:${listen.port}`;
+}
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(code), { code });
 }
 
 function notBound(thrown: unknown, listen: Listen): Failure {

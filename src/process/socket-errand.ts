@@ -21,7 +21,7 @@ function listen(count: number, backlog: number): void {
   for (const [index, fd] of from(3, count).entries()) {
     createServer()
       .on('error', ({ code }: NodeJS.ErrnoException) => process.stdout.write(`${index} ${code}\n`))
-      .listen({ fd, backlog })
+      .listen({ fd }, backlog) // Node overlooks a backlog beside a descriptor.
       .close();
   }
 }
