@@ -48,10 +48,7 @@ export async function mustHaveRoom(
     throw occupied(store, 'current');
   if (!isTree) return;
   const wanted = ['current', ...shared.map(({ path }) => `shared/${path}`)];
-  const [tracked] = await trackedIn(
-    store,
-    wanted.map((path) => ({ path })),
-  );
+  const [tracked] = await trackedIn(store, wanted);
   if (tracked !== undefined) throw occupied(store, tracked);
 }
 
@@ -86,10 +83,7 @@ export async function clearTree(store: GitRepository, current: Release): Promise
   const saved: SavedChanges[] = [];
   await endOperations(store);
   const lent = await findLent(store, (await readShared(store)) ?? []);
-  const kept = await trackedIn(
-    store,
-    lent.map((path) => ({ path })),
-  );
+  const kept = await trackedIn(store, lent);
   if (kept.length > 0) await runGit(store, ['update-index', '--force-remove', '-z', '--stdin'], { input: bytes(kept) });
   await replaceFiles(store, await emptyTree(store), saved, (index) => leaveSubmodules(store, index, saved));
   await follow(store, current);

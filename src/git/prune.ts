@@ -7,13 +7,13 @@ import type { GitPlace } from './place.ts';
 import { lastUsed, listReleases, releaseRefs, type Release } from './release-record.ts';
 import { repositoryOf, type GitRepository } from './repository.ts';
 import { runScript } from './script.ts';
-import { dropLent, hideShared, readShared } from './shared.ts';
+import { dropLent, readShared } from './shared.ts';
 import { mendRelease, removeRelease } from './worktree.ts';
 
 export interface Keeping {
   /** How many releases that are ready stay, those in `spare` among them. 0: the app is no longer deployed side by side. */
   readonly keep: number;
-  /** The names of releases that must stay: a program runs in them, or is to be able to at any moment. */
+  /** The names of releases that must stay: a program runs in them, or is to be able to. The one in charge stays anyway. */
   readonly spare: readonly string[];
   /** No program runs in the local path itself any more: what git tracks there of an in-place tree may go. */
   readonly isTreeFree: boolean;
@@ -34,17 +34,12 @@ export async function pruneReleases(
   if (shared === null && entries === null) return [];
   await ready(store);
   const all = await listReleases(store);
-  const going = await surplus(store, all, { keep, spare });
+  const current = await currentName(store);
+  const going = await surplus(store, all, { keep, spare: [...spare, ...(current === null ? [] : [current])] });
   for (const release of going) await remove(store, release);
   const left = all.filter((release) => !going.includes(release));
-  const hide = (worktree: GitRepository): Promise<void> =>
-    hideShared(
-      worktree,
-      (shared ?? []).map((path) => ({ path })),
-    );
-  for (const release of left) if (release.state === 'ready') await mendRelease(store, release, hide);
-  const inCharge = await currentName(store);
-  const lead = left.find(({ name, state }) => state === 'ready' && name === inCharge);
+  for (const release of left) if (release.state === 'ready') await mendRelease(store, release);
+  const lead = left.find(({ name, state }) => state === 'ready' && name === current);
   if (isTreeFree && lead !== undefined && (await hasTree(store))) await clearTree(store, lead);
   if (left.length === 0) {
     await runScript(store, 'rmdir -- "$1/releases" 2>/dev/null || :', [store.workTree]);

@@ -16,7 +16,7 @@ import { markDamaged } from './repair.ts';
 import { pullingRef, repositoryOf, type GitRepository } from './repository.ts';
 import { mustFitBeside } from './room.ts';
 import { runScript } from './script.ts';
-import { hideShared, isWithin, linkShared, noteShared, readShared, sharedPaths, type SharedPath } from './shared.ts';
+import { isWithin, linkShared, noteShared, readShared, sharedPaths, type SharedPath } from './shared.ts';
 import { beginRelease, fillRelease, mendRelease } from './worktree.ts';
 
 export { leaveReleases } from './convert.ts';
@@ -68,8 +68,7 @@ export async function prepareRelease(place: GitPlace, wanted: WantedRelease, sig
 
 async function reuse(store: GitRepository, release: Release, branch: string): Promise<Prepared> {
   const { name, directory } = release;
-  const shared = ((await readShared(store)) ?? []).map((path) => ({ path }));
-  await mendRelease(store, release, (worktree) => hideShared(worktree, shared));
+  await mendRelease(store, release);
   if ((await branchOf(store, release)) !== branch) await beginRelease(store, release, branch);
   return { directory, name, isFresh: false, saved: null };
 }

@@ -2,7 +2,7 @@ import { lstat, readFile, readlink } from 'node:fs/promises';
 import { dirname, join, posix, relative } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 import { runGit } from './client.ts';
-import { bytes, paths } from './compare.ts';
+import { bytes, paths, type Path } from './compare.ts';
 import { sharedNote, worktreeOf, type Release } from './release-record.ts';
 import { now } from './repair.ts';
 import type { GitRepository } from './repository.ts';
@@ -54,7 +54,7 @@ function notShared(path: string): Failure {
 }
 
 /** Whether a path inside the work tree is one of these, or in one. */
-export function isWithin(path: string, shared: readonly Pick<SharedPath, 'path'>[]): boolean {
+export function isWithin(path: string, shared: readonly SharedPath[]): boolean {
   return shared.some((each) => path === each.path || path.startsWith(`${each.path}/`));
 }
 
@@ -118,7 +118,10 @@ export async function linkShared(
     relative(dirname(join(release.directory, path)), join(store.workTree, 'shared', path)),
   ]);
   await runScript(store, linkScript, [store.workTree, `releases/${release.name}`, lends ? 'yes' : 'no', ...words]);
-  await hideShared(worktreeOf(store, release), shared);
+  await hideShared(
+    worktreeOf(store, release),
+    shared.map(({ path }) => path),
+  );
 }
 
 // A seed is on disk before it has its name: no power cut leaves half of one that no release would replace.
@@ -144,20 +147,15 @@ done
 `;
 
 /** What the revision has at a shared path is not there, and git is not to see it as lost. */
-export async function hideShared(worktree: GitRepository, shared: readonly Pick<SharedPath, 'path'>[]): Promise<void> {
+export async function hideShared(worktree: GitRepository, shared: readonly string[]): Promise<void> {
   const tracked = await trackedIn(worktree, shared);
   if (tracked.length === 0) return;
   await runGit(worktree, ['update-index', '--skip-worktree', '-z', '--stdin'], { input: bytes(tracked) });
 }
 
 /** What the index has at these paths and below. */
-export async function trackedIn(
-  repository: GitRepository,
-  shared: readonly Pick<SharedPath, 'path'>[],
-): Promise<string[]> {
-  if (shared.length === 0) return [];
-  const argv = ['ls-files', '-z', '--', ...shared.map(({ path }) => path)];
-  return paths((await runGit(repository, argv)).stdout);
+export async function trackedIn(repository: GitRepository, at: readonly string[]): Promise<Path[]> {
+  return at.length === 0 ? [] : paths((await runGit(repository, ['ls-files', '-z', '--', ...at])).stdout);
 }
 
 /** A link of the revision's in a shared path would have Huddle put things elsewhere. */

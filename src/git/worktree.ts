@@ -6,6 +6,7 @@ import { readSmall } from './refs.ts';
 import { worktreeOf, type Release } from './release-record.ts';
 import type { GitRepository } from './repository.ts';
 import { runScript } from './script.ts';
+import { hideShared, readShared } from './shared.ts';
 import { childOf, listSubmodules } from './submodules.ts';
 
 /*
@@ -81,25 +82,26 @@ printf '%s\\n' "$4" > HEAD
 }
 
 /** Puts right what git knows of a release whose local path has moved, or whose entry somebody has removed. Most often nothing is to do. */
-export async function mendRelease(
-  store: GitRepository,
-  release: Release,
-  afterwards: (worktree: GitRepository) => Promise<void>,
-): Promise<void> {
+export async function mendRelease(store: GitRepository, release: Release): Promise<void> {
   const worktree = worktreeOf(store, release);
-  const isThere = (path: string): Promise<boolean> => lstat(path).then(() => true, () => false); // prettier-ignore
-  const files = [
-    join(release.directory, '.git'),
-    ...['HEAD', 'commondir', 'locked'].map((name) => join(worktree.gitDir, name)),
-  ];
-  const isRight = (await readSmall(join(worktree.gitDir, 'gitdir'))) === `${release.directory}/.git`;
-  const hasIndex = await isThere(join(worktree.gitDir, 'index'));
-  if (isRight && hasIndex && (await Promise.all(files.map(isThere))).every(Boolean)) return;
+  const { gitDir } = worktree;
+  const files = [join(release.directory, '.git'), ...['HEAD', 'commondir', 'locked'].map((name) => join(gitDir, name))];
+  const isWhole = (await Promise.all(files.map(isThere))).every(Boolean);
+  const hasIndex = await isThere(join(gitDir, 'index'));
+  const isHere = (await readSmall(join(gitDir, 'gitdir'))) === `${release.directory}/.git`;
+  if (isWhole && hasIndex && isHere) return;
   await layOut(worktree, release.revision);
-  await runScript(store, mendSubmodules, [worktree.gitDir, release.directory, release.name]);
+  await runScript(store, mendSubmodules, [gitDir, release.directory, release.name]);
   if (hasIndex) return;
   await runGit(worktree, ['read-tree', '--reset', release.revision]);
-  await afterwards(worktree);
+  await hideShared(worktree, (await readShared(store)) ?? []);
+}
+
+function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 const mendSubmodules = `

@@ -230,6 +230,7 @@ suite('the releases on disk', { concurrency: 3 }, () => {
     assert.equal((await prepareRelease(at.place(), wanted(one), patience)).isFresh, false);
     assert.equal(git(directory, 'rev-parse', 'HEAD'), one);
     assert.equal(git(directory, 'status', '--porcelain'), '');
+    await rm(join(at.local, 'current'));
     await pruneReleases(at.place(), keeping(0), patience);
     assert.deepEqual(await traces(at.local), { releases: [], entries: [], refs: [] });
     assert.ok(!existsSync(join(at.local, 'releases', name)));
@@ -245,6 +246,7 @@ suite('the releases on disk', { concurrency: 3 }, () => {
     await mkdir(precious);
     await writeFile(join(precious, 'file'), 'precious');
     await symlink(precious, join(directory, 'link'));
+    await rm(join(at.local, 'current'));
     await pruneReleases(at.place(), keeping(0), patience);
     assert.ok(!existsSync(directory));
     assert.equal(await readFile(join(precious, 'file'), 'utf8'), 'precious');
@@ -327,6 +329,8 @@ suite('submodules in releases', { concurrency: 2 }, () => {
     assert.deepEqual(await pruneReleases(place, keeping(1, second.name), patience), [first.name]);
     const inner = [`lib/modules/deep/worktrees/${second.name}`, `lib/worktrees/${second.name}`];
     assert.deepEqual((await traces(at.local)).entries, [second.name, ...inner]);
+    assert.deepEqual(await pruneReleases(place, keeping(0), patience), []);
+    await rm(join(at.local, 'current'));
     await pruneReleases(place, keeping(0), patience);
     assert.deepEqual((await traces(at.local)).entries, []);
   });
