@@ -28,7 +28,8 @@ export async function release(place: GitPlace, revision: string, shared: readonl
 
 /** Every trace of a release in the store, and what there is of releases on disk. */
 export async function traces(local: string): Promise<{ releases: string[]; entries: string[]; refs: string[] }> {
-  const names = async (folder: string): Promise<string[]> => (await readdir(folder).catch((): string[] => [])).toSorted();
+  const names = async (folder: string): Promise<string[]> =>
+    (await readdir(folder).catch((): string[] => [])).toSorted();
   const modules = await readdir(join(local, '.git/modules'), { recursive: true }).catch(() => []);
   const inner = modules
     .filter((path) => !path.includes('/huddle/') && /(?:^|\/)worktrees\/[^/]+$/.test(path))
