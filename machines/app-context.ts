@@ -279,8 +279,9 @@ export function fetchInput({ name, config, facts, wish, asked }: AppContext): Fe
 }
 
 /** Before anything serves there is nobody to hand over from. */
-export function handOverInput({ name, config, lead, facts, target }: AppContext): HandOverInput {
-  return { name, config, side: lead, revision: target?.revision ?? facts.current ?? '', from: null };
+export function handOverInput({ name, config, lead, facts, target, placedAt }: AppContext): HandOverInput {
+  const directory = target?.directory ?? placedAt?.directory ?? config.repository.localPath;
+  return { name, config, side: lead, revision: target?.revision ?? facts.current ?? '', directory, from: null };
 }
 
 /** The one on trial is to take over from the one that leads. */
@@ -294,6 +295,8 @@ export function drainInput({ name, config, lead }: AppContext): DrainInput {
   return { name, config, side: otherSide(lead) };
 }
 
-export function scriptInput({ name, config, target }: AppContext, hook: ScriptInput['hook']): ScriptInput {
-  return { name, config, hook, revision: target?.revision ?? '' };
+/** What prepares for a revision runs where the one before is. */
+export function scriptInput({ name, config, target, placedAt }: AppContext, hook: ScriptInput['hook']): ScriptInput {
+  const directory = hook === 'post-pull' ? target?.directory : placedAt?.directory;
+  return { name, config, hook, revision: target?.revision ?? '', directory: directory ?? null };
 }

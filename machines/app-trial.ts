@@ -8,9 +8,9 @@ import { otherSide } from './protocol.ts';
 export const appTrial = appSetup.extend({
   actions: {
     /** The same revision once more, by another config. */
-    aimBeside: assign(({ context: { facts, placedAt, config } }) => ({
+    aimBeside: assign(({ context: { facts, program, placedAt, config } }) => ({
       target: {
-        revision: facts.current ?? '',
+        revision: program.revision ?? facts.current ?? '',
         way: 'boot' as const,
         directory: placedAt?.directory ?? config.repository.localPath,
       },

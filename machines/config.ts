@@ -124,12 +124,13 @@ export interface Watchdog {
   readonly probe: Probe;
 }
 
+/** `{port}` stands for the release's own. */
 export type Probe =
   | { readonly kind: 'http'; readonly url: string; readonly response: string | null }
   | {
       readonly kind: 'tcp';
       readonly host: string;
-      readonly port: number;
+      readonly port: number | '{port}';
       /** Sent where a response is wanted. */
       readonly request: string;
       readonly response: string | null;

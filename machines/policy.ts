@@ -92,6 +92,7 @@ const patience = [
   'retry',
   'settle',
   'readyTimeout',
+  'drainTimeout',
 ] as const;
 
 /** What must be disturbed so that `next` is in force instead of `now`. */
@@ -104,7 +105,10 @@ export function disturbance(now: AppConfig, next: AppConfig): Disturbance {
 
 /** What a program is started with: a program whose part differs has to be replaced. */
 export function programPart({ application, repository }: AppConfig): unknown {
-  return { ...without(application, patience), localPath: repository.localPath };
+  const { listen, proxy, ...started } = without(application, patience);
+  // What is not given leaves no trace: a program of a Huddle that did not know of it is taken over.
+  const given = { ...(listen?.length ? { listen } : {}), ...(proxy ? { proxy } : {}) };
+  return { ...started, localPath: repository.localPath, ...given };
 }
 
 /** The sections that differ, by their names in a config file. */

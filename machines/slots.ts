@@ -69,6 +69,8 @@ export type Verdict =
 
 /** Runs the scripts of one hook, in order, in the working copy. */
 export interface ScriptInput extends Slot {
+  /** The tree that they are for; null: the local path. */
+  readonly directory: string | null;
   readonly hook: 'pre-pull' | 'post-pull';
   readonly revision: Revision;
 }
@@ -99,6 +101,8 @@ export interface SavedChanges {
 export interface HandOverInput extends Slot {
   readonly side: Side;
   readonly revision: Revision;
+  /** Where it runs. */
+  readonly directory: string;
   /** What serves until then; null: nothing does. */
   readonly from: { readonly side: Side; readonly revision: Revision } | null;
 }
@@ -117,12 +121,26 @@ export interface ProbeInput extends Slot {
 
 // -- one operating-system process
 
-/** What to start, and under which name it is found again. */
-export interface ProcessInput {
+/** A revision that runs as an app is configured. */
+export interface Instance {
   readonly name: string;
-  readonly side: Side;
   readonly revision: Revision;
   readonly config: AppConfig;
+  /** Not given, or null: the tree of the local path, and no port. */
+  readonly release?: Release | null;
+}
+
+/** What tells a release from the one beside it. */
+export interface Release {
+  /** Of its folder; null where it is deployed in place. */
+  readonly name: string | null;
+  /** Its own; null where none was wanted. */
+  readonly port: number | null;
+}
+
+/** What to start, and under which name it is found again. */
+export interface ProcessInput extends Instance {
+  readonly side: Side;
 }
 
 /** From the process slot to its machine. */

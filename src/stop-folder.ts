@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import type { AppConfig } from '../machines/config.ts';
+import { configIn } from '../machines/app-context.ts';
 import { asFailure, type Failure } from '../machines/failure.ts';
 import { configFiles, readFromDisk } from './config/file.ts';
 import { appName } from './config/name.ts';
@@ -7,7 +8,7 @@ import { type Desk, type Office, openDesk } from './effects/desk.ts';
 import { stopCommand } from './effects/program.ts';
 import { endProgram } from './effects/remains.ts';
 import { turns } from './effects/turns.ts';
-import type { ProgramRecord } from './ledger/app-ledger.ts';
+import { noPrograms, type ProgramRecord } from './ledger/app-ledger.ts';
 import { takeBoth } from './ledger/lock.ts';
 import { statePaths } from './ledger/paths.ts';
 import { endMarked } from './process/end.ts';
@@ -48,9 +49,11 @@ export async function stopFolder(
 export async function stopApp(file: string, desk: Desk, folder: string): Promise<StoppedApp> {
   const { name, ledger } = desk;
   try {
-    if (ledger.program !== null) await stopProgram(ledger.program, desk, await configIn(file, folder));
+    for (const record of Object.values(ledger.programs)) {
+      if (record !== null) await stopProgram(record, desk, await readConfig(file, folder));
+    }
     await desk.sweep();
-    ledger.rememberProgram(null);
+    ledger.rememberPrograms(noPrograms);
     return { name, failure: await ledger.remember({ stopped: true }) };
   } catch (thrown) {
     return { name, failure: asFailure(thrown) };
@@ -58,8 +61,10 @@ export async function stopApp(file: string, desk: Desk, folder: string): Promise
 }
 
 async function stopProgram(record: ProgramRecord, desk: Desk, config: AppConfig | null): Promise<void> {
-  const { mark, revision } = record;
-  const command = config === null ? null : stopCommand({ name: desk.name, config, revision, mark, log: null }, desk);
+  const { mark, revision, directory } = record;
+  const placed = config && configIn(config, directory ?? config.repository.localPath);
+  const command =
+    placed === null ? null : stopCommand({ name: desk.name, config: placed, revision, mark, log: null }, desk);
   const { signal } = new AbortController();
   await endProgram(record, desk, { ...(config?.application ?? usual), command }, signal);
 }
@@ -67,7 +72,7 @@ async function stopProgram(record: ProgramRecord, desk: Desk, config: AppConfig 
 /** What a broken file says nothing of: the defaults of `src/config/keys.ts`. */
 const usual = { stopSignal: 'SIGTERM', stopTimeout: 10 } as const;
 
-async function configIn(file: string, folder: string): Promise<AppConfig | null> {
+async function readConfig(file: string, folder: string): Promise<AppConfig | null> {
   const reading = await readFromDisk(`${folder}/${file}`, file, { folder, home: homedir() });
   return reading?.config ?? null;
 }

@@ -1,7 +1,8 @@
 import { isIPv6 } from 'node:net';
-import type { AppConfig, Probe, TestGate, Watchdog } from '../../machines/config.ts';
+import type { Address, AppConfig, Probe, TestGate, Watchdog } from '../../machines/config.ts';
 import { isHttp } from './judges.ts';
 import type { Values } from './keys.ts';
+import { listenOf } from './listen.ts';
 import { absolute, resolved, type Origin } from './paths.ts';
 import type { Checked } from './schema.ts';
 
@@ -27,7 +28,12 @@ export async function appConfig(checked: Checked, origin: Origin): Promise<AppCo
     },
     timing: { minimum: values.timing.minimum, maximum: values.timing.maximum },
     test: testGate(values.test),
-    scripts: { prePull: scripts['pre-pull'], postPull: scripts['post-pull'], timeout: scripts.timeout },
+    scripts: {
+      switch: scripts.switch ?? [],
+      prePull: scripts['pre-pull'],
+      postPull: scripts['post-pull'],
+      timeout: scripts.timeout,
+    },
     application: {
       start: application.start,
       directory: application.directory,
@@ -43,8 +49,11 @@ export async function appConfig(checked: Checked, origin: Origin): Promise<AppCo
       retry: application.retry,
       settle: application.settle,
       readyTimeout: application['ready timeout'],
+      listen: (application.listen ?? []).map((text) => listenOf(text, origin)),
+      proxy: proxyAddress(application.proxy),
+      drainTimeout: application['drain timeout'],
     },
-    deployment: { strategy: 'in place', rollback: values.deployment.rollback, proving: values.deployment.proving },
+    deployment: { ...values.deployment, shared: values.deployment.shared ?? [] },
     watchdog: checked.hasSection('watchdog') ? watchdog(values.watchdog) : null,
     logs: { size: values.logs.size, keep: values.logs.keep },
     webhook: { secretFile: file(values.webhook['secret file']) },
@@ -78,10 +87,23 @@ function watchdog(section: Values['watchdog']): Watchdog {
 function probe({ host, port, request, response, command }: Values['watchdog']): Probe {
   if (command !== null) return { kind: 'command', command };
   if (!isHttp(host)) return { kind: 'tcp', host: bareAddress(host), port: port ?? 80, request, response };
-  const url = new URL(host);
-  if (port !== null) url.port = String(port);
+  const url = new URL(host.replaceAll('{port}', '1'));
+  const isOwn = port === '{port}' || (port === null && host.includes('{port}'));
+  if (typeof port === 'number') url.port = String(port);
   url.hash = '';
-  return { kind: 'http', url: url.href, response };
+  return { kind: 'http', url: isOwn ? withOwnPort(url) : url.href, response };
+}
+
+/** No URL can have such a port: it is written into the text. */
+function withOwnPort(url: URL): string {
+  url.port = '1';
+  return url.href.replace(`${url.hostname}:1/`, `${url.hostname}:{port}/`);
+}
+
+function proxyAddress(text: string | null): Address | null {
+  if (text === null) return null;
+  const listen = listenOf(text, { folder: '/', home: '/' });
+  return listen.kind === 'tcp' ? { host: listen.host, port: listen.port } : null;
 }
 
 function bareAddress(host: string): string {

@@ -18,6 +18,16 @@ export function judgeDirectory(directory: string): Wrong | null {
   return null;
 }
 
+/** A path of the repository that is shared by all releases. */
+export function judgeShared(path: string): Wrong | null {
+  const parts = posix.normalize(path).split('/');
+  const hint = 'write a path that begins in the root of the repository, such as data or config/local.json';
+  if (posix.isAbsolute(path) || path.startsWith('~')) return { message: 'must be relative to the working copy', hint };
+  if (parts[0] === '..') return { message: 'leads out of the working copy', hint };
+  if (parts.every((part) => part === '.' || part === '')) return { message: 'is the whole working copy', hint };
+  return parts.some((part) => part.toLowerCase() === '.git') ? { message: 'is a part of git', hint } : null;
+}
+
 /** `a//b/./c/` as `a/b/c`. */
 export function tidyDirectory(directory: string): string {
   return posix.normalize(directory).replace(/(?<=.)\/$/, '');
@@ -88,10 +98,10 @@ export function judgeTestUrl(text: string): Wrong | null {
 
 /** A host of the watchdog: a URL, a host name or an IP address. */
 export function judgeProbeHost(host: string): Wrong | null {
-  if (isHttp(host)) return judgeHttp(host);
+  if (isHttp(host)) return judgeHttp(host.replaceAll('{port}', '1'));
   const hint = 'write a host name, an IP address, or an http:// or https:// URL';
   if (host.includes('://')) return { message: 'is a URL of another kind than http and https', hint };
-  if (/^[^:]+:\d+$/.test(host)) return { message: 'holds a port', hint: 'write it as watchdog.port' };
+  if (/^[^:]+:(\d+|\{port\})$/.test(host)) return { message: 'holds a port', hint: 'write it as watchdog.port' };
   if (host.includes('/')) return { message: 'holds a path but is no URL', hint: 'write http:// before it' };
   if (/^\w[\w.-]*$/.test(host) || /^\[?[\da-f]*:[\da-f:.]*(%\w+)?\]?$/i.test(host)) return null;
   return { message: 'is no name of a host', hint };

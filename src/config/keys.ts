@@ -1,8 +1,8 @@
 import { judgeBranch, judgeRemoteName } from './git-names.ts';
 import * as judge from './judges.ts';
-import { addresses, choice, commands, duration, flag, integer, interval, judged, megabytes, pairs } from './kinds.ts';
-import { program, shellLine, text, texts, type Kind } from './kinds.ts';
-import { judgeListen, meantBy } from './listen.ts';
+import { addresses, choice, commands, duration, each, flag, integer, interval, judged, megabytes, pairs } from './kinds.ts';
+import { ownPort, program, shellLine, text, type Kind } from './kinds.ts';
+import { judgeListen, judgeProxy, meantBy } from './listen.ts';
 import { judgeRemote } from './remote.ts';
 
 /** One key of a config file: all that the checker, the JSON Schema and the README's reference have to know about it. */
@@ -115,7 +115,7 @@ export const keys = {
       commands,
       'none',
       'run when a new release is ready side by side, with `HUDDLE_PORT`: to point nginx, Caddy or HAProxy to it',
-      { commas: true, later: true },
+      { commas: true },
     ),
     'pre-pull': key(commands, [], 'command or list; run in the working copy before the new revision is put there', {
       without: 'none',
@@ -176,10 +176,10 @@ export const keys = {
       addresses(judgeListen, meantBy),
       'none',
       '`[host:]port` or a path, or a list: sockets that Huddle opens and hands to the program',
-      { commas: true, later: true },
+      { commas: true },
     ),
     proxy: maybe(
-      text,
+      judged(judgeProxy),
       'none',
       "`[host:]port`: Huddle's HTTP proxy listens there and forwards to the release in charge",
       { later: true },
@@ -192,17 +192,19 @@ export const keys = {
     strategy: key(
       choice(['in place', 'side by side']),
       'in place',
-      '`in place`: stop, pull, start. `side by side` (not supported yet): start the new one beside the old',
+      '`in place`: stop, pull, start. `side by side`: start the new one beside the old, switch when it is ready, then stop the old',
     ),
-    keep: key(count, 3, 'releases kept on disk (`side by side`)', { later: true }),
-    shared: maybe(texts, 'none', 'paths that live outside the releases and are linked into each (`side by side`)', {
-      commas: true,
-      later: true,
-    }),
+    keep: key(count, 3, 'releases kept on disk (`side by side`)'),
+    shared: key(
+      each(judge.judgeShared),
+      [],
+      'paths that live outside the releases and are linked into each (`side by side`)',
+      { without: 'none', commas: true },
+    ),
     rollback: key(
       flag,
       true,
-      'go back to the last good revision when the new one is not accepted; `false`: stay, and back off to the crash limit',
+      'go back to the last good revision when the new one is not accepted; `false`: stay, and back off to the crash limit (side by side the old one serves on all the same)',
     ),
     proving: key(
       duration,
@@ -217,7 +219,7 @@ export const keys = {
       '127.0.0.1',
       'an `http://` or `https://` URL: GET, healthy on a 2xx status. Otherwise a host: TCP',
     ),
-    port: maybe(integer(1, 65_535, '8080'), "80, or the URL's own", "the port; wins over the URL's"),
+    port: maybe(ownPort, "80, or the URL's own", "the port; wins over the URL's; `{port}` is the release's own"),
     request: key(text, 'watchdog', 'text sent over TCP, when a `response` is wanted'),
     response: maybe(text, 'none: 2xx, or a connection, is enough', 'text that the answer must contain'),
     command: maybe(shellLine, 'none', 'instead: a command that exits 0 when healthy'),

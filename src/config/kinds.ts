@@ -129,6 +129,16 @@ function isOn(word: string): boolean {
   return switches[word] === true;
 }
 
+const port = integer(1, 65_535, '8080');
+
+/** A port, or the one that is a release's own. */
+export const ownPort: Kind<number | '{port}'> = {
+  schema: v.lazy((value): v.GenericSchema<unknown, number | '{port}'> =>
+    value === '{port}' ? v.literal('{port}') : port.schema,
+  ),
+  json: [...port.json, { enum: ['{port}'] }],
+};
+
 // ---------------------------------------------------------------------------------------------------------------
 // Lists and maps
 // ---------------------------------------------------------------------------------------------------------------
@@ -160,8 +170,10 @@ const argv = v.pipe(
 /** One command or several. */
 export const commands = listOf(line, 'a command, or a list of commands');
 
-/** One text or several. */
-export const texts = listOf(line, 'a text, or a list of texts');
+/** One text or several, each without a fault. */
+export function each(judge: (text: string) => Wrong | null): Kind<readonly string[]> {
+  return listOf(v.pipe(line, judging(judge)), 'a text, or a list of texts');
+}
 
 /** One text or several, each without a fault and none of them twice; a port may be written as a number. */
 export function addresses(

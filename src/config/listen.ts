@@ -21,6 +21,11 @@ export function judgeListen(text: string): Wrong | null {
   return host === undefined ? null : judgeHost(host);
 }
 
+/** The proxy has a port; a path would be found by no browser. */
+export function judgeProxy(text: string): Wrong | null {
+  return isPath(text) ? { message: 'is a path', hint: 'write it like 8080 or 127.0.0.1:8080' } : judgeListen(text);
+}
+
 /** What one text of `listen` stands for. Wants a text that `judgeListen` finds nothing wrong with. */
 export function listenOf(text: string, origin: Origin): Listen {
   if (isPath(text)) return { kind: 'unix', path: absolute(text, origin) };

@@ -48,9 +48,36 @@ export function contradictions(checked: Checked): readonly Mistake[] {
     if (isGiven(key) && !isGiven('test.remote'))
       tell(key, 'belongs to test.remote, which is not given', 'write the remote, or take this away');
   }
+  mistakes.push(...ofSwitching(checked));
   for (const key of ['watchdog.host', 'watchdog.port', 'watchdog.request', 'watchdog.response'] as const) {
     if (isGiven(key) && isGiven('watchdog.command'))
       tell(key, 'stands beside watchdog.command', 'a probe is one or the other: take one of them away');
+  }
+  return mistakes;
+}
+
+/** How requests come to one release, and then to the next. */
+function ofSwitching({ values, at, isGiven, isWrong }: Checked): readonly Mistake[] {
+  const { start } = values.application;
+  const mistakes: Mistake[] = [];
+  const tell = (key: KeyName, message: string, hint: string) => {
+    if (isGiven(key) && !isWrong(key)) mistakes.push({ at: at(key), key, message, hint });
+  };
+  if (isGiven('application.listen')) {
+    tell('application.proxy', 'stands beside application.listen', 'it is one or the other: take one of them away');
+  }
+  if (typeof start === 'string' && !/^\s*exec\s/.test(start) && !isWrong('application.start')) {
+    const hint = 'write start as a list, or put exec before the command: a shell in between keeps the sockets to itself';
+    tell('application.listen', 'needs a start that is a list, or begins with exec', hint);
+  }
+  if (start === null && !isGiven('application.start')) {
+    const hint = 'write what to start, or take this away';
+    tell('application.listen', 'needs application.start, which is not given', hint);
+    tell('application.proxy', 'needs application.start, which is not given', hint);
+  }
+  if (values.deployment.strategy === 'in place' && !isWrong('deployment.strategy')) {
+    const hint = 'write "strategy": "side by side" in deployment, or use post-pull';
+    tell('scripts.switch', 'belongs to the strategy side by side', hint);
   }
   return mistakes;
 }
@@ -71,11 +98,28 @@ function doubtful(checked: Checked): readonly Doubt[] {
   const { values, isGiven, hasSection } = checked;
   const when = (isSo: boolean, message: string, hint: string) => (isSo ? { message, hint } : null);
   const hasProgram = isGiven('application.start');
+  const isBeside = values.deployment.strategy === 'side by side';
   return [
+    [
+      ['deployment.strategy'],
+      when(
+        isBeside && hasProgram && !switching.some((key) => isGiven(key)),
+        'has both releases listen on the same port, where the second one cannot',
+        'write application.listen, application.proxy or scripts.switch',
+      ),
+    ],
+    [
+      ['deployment.keep', 'deployment.shared'],
+      when(!isBeside, 'has no effect in place', 'it is for the strategy side by side: take it away'),
+    ],
+    [
+      ['application.drain timeout'],
+      when(!isGiven('application.proxy'), 'has no effect without application.proxy', 'take it away'),
+    ],
     [
       ['scripts.pre-pull', 'scripts.post-pull'],
       when(
-        hasProgram,
+        hasProgram && !isBeside,
         'runs while the program is stopped',
         'keep it short: with the strategy "in place" its time is downtime',
       ),
@@ -108,7 +152,7 @@ function doubtful(checked: Checked): readonly Doubt[] {
     [
       ['scripts.timeout'],
       when(
-        !isGiven('scripts.pre-pull') && !isGiven('scripts.post-pull'),
+        !isGiven('scripts.pre-pull') && !isGiven('scripts.post-pull') && !isGiven('scripts.switch'),
         'has no effect without scripts',
         'write a script',
       ),
@@ -118,6 +162,8 @@ function doubtful(checked: Checked): readonly Doubt[] {
     [['repository.local path'], windowsDoubt(values.repository['local path'])],
   ];
 }
+
+const switching = ['application.listen', 'application.proxy', 'scripts.switch'] as const;
 
 const ofProgram = [
   'application.directory',

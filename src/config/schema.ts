@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { keys, sections, type Key, type KeyName, type Values } from './keys.ts';
+import { sections, type Key, type KeyName, type Values } from './keys.ts';
 import { heard } from './kinds.ts';
 import { isNear, nearest } from './nearest.ts';
 import type { Mistake, Position, Wrong } from './problem.ts';
@@ -120,16 +120,14 @@ function readKey(name: string, key: Key<unknown>, tree: Tree | undefined): Readi
     const missing = { message: 'is missing', hint: `write the ${name.slice(name.indexOf('.') + 1)}: ${key.meaning}` };
     return { value: key.default, isGiven: false, mistakes: key.required ? [missing] : [] };
   }
-  const reading = readValue(name, key, tree);
+  const reading = readValue(key, tree);
   return 'mistakes' in reading
     ? { value: key.default, isGiven: true, ...reading }
     : { ...reading, isGiven: true, mistakes: [] };
 }
 
-function readValue(name: string, key: Key<unknown>, tree: Tree): Pick<Reading, 'mistakes'> | Pick<Reading, 'value'> {
-  if (key.later || isOfLater(name, tree)) {
-    return { mistakes: [{ message: 'is not supported yet', hint: laterHint(name) }] };
-  }
+function readValue(key: Key<unknown>, tree: Tree): Pick<Reading, 'mistakes'> | Pick<Reading, 'value'> {
+  if (key.later) return { mistakes: [{ message: 'is not supported yet', hint: 'take the key away' }] };
   const twice = namesTwice(tree);
   if (twice !== null) return { mistakes: [twice] };
   const result = v.safeParse(key.kind.schema, plain(tree));
@@ -141,19 +139,6 @@ function readValue(name: string, key: Key<unknown>, tree: Tree): Pick<Reading, '
 function isBlank(tree: Tree, guards: boolean): boolean {
   if (tree.kind === 'leaf') return typeof tree.value === 'string' && tree.value.trim() === '';
   return guards && tree.kind === 'list' && tree.items.every((item) => isBlank(item, true));
-}
-
-/** Values of later versions, at keys that are known already. */
-function isOfLater(name: string, tree: Tree): boolean {
-  if (tree.kind !== 'leaf' || typeof tree.value !== 'string') return false;
-  if (name === 'deployment.strategy') return tree.value === 'side by side';
-  return (name === 'watchdog.host' || name === 'watchdog.port') && tree.value.includes('{port}');
-}
-
-function laterHint(name: string): string {
-  if (name === 'deployment.strategy') return `write "${keys.deployment.strategy.default}", or take the key away`;
-  if (name.startsWith('watchdog.')) return '{port} belongs to side by side: write the port itself';
-  return 'take the key away';
 }
 
 function namesTwice(tree: Tree): (Wrong & { readonly at: Position }) | null {

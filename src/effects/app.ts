@@ -15,12 +15,13 @@ import { asFailure } from '../../machines/failure.ts';
 import { type Desk, makeCandidatesFolder, type Office } from './desk.ts';
 import { makeCandidate } from '../git/candidate.ts';
 import { askRemote, fetchRevision } from '../git/ask.ts';
-import { checkOut } from '../git/check-out.ts';
+import { findDirectory, finishRelease, leaveReleases, prepareRelease } from '../git/releases.ts';
 import { openWorkingCopy } from '../git/working-copy.ts';
 import { commandEnvironment } from '../process/environment.ts';
 import { askRemoteTest, runTest } from '../process/gate.ts';
 import { runScripts } from '../process/scripts.ts';
 import { runAs } from '../process/user.ts';
+import { isBeside, isReleased, tidyReleases } from './release.ts';
 import { settleRemains } from './remains.ts';
 
 // What the slots of an app do, put together from the adapters. Each settles only when what it started has ended.
@@ -47,8 +48,24 @@ export const open: Effect<OpenInput, Opened> = async (input, desk, office, signa
     };
     return (want === 'place' ? office.local : office.network).take(work, signal);
   });
-  return opened.head === null && input.running !== null ? await putBack(input, opened, [desk, office, signal]) : opened;
+  if (opened.head === null && input.running !== null) return await putBack(input, opened, [desk, office, signal]);
+  return { ...opened, ...(await placeOf(input, opened.head, desk)) };
 };
+
+/** No revision has this id. */
+const nothing = '0'.repeat(40);
+
+/** Where the revision in charge is: in a release, or in the local path, whatever the strategy is now. */
+async function placeOf({ config, running }: OpenInput, head: string | null, desk: Desk) {
+  const { localPath } = config.repository;
+  const revision = running ?? desk.ledger.facts.good;
+  if (revision === null || head === null || !isReleased(config)) return { head, directory: localPath };
+  const spared = desk.spared?.revision === revision ? (desk.spared.directory ?? localPath) : null;
+  const found =
+    spared ?? (await desk.withGit('looking for a release', config, (place) => findDirectory(place, revision)));
+  if (found !== null) return { head: revision, directory: found };
+  return { head: head === revision ? nothing : head, directory: localPath };
+}
 
 /**
  * The working copy had vanished under a program that runs: the revision that it runs on is put back beside it, scripts
@@ -56,9 +73,10 @@ export const open: Effect<OpenInput, Opened> = async (input, desk, office, signa
  */
 async function putBack(
   { name, config, running }: OpenInput,
-  opened: Opened,
+  found: Omit<Opened, 'directory'>,
   [desk, office, signal]: readonly [Desk, Office, AbortSignal],
 ): Promise<Opened> {
+  const opened = { ...found, directory: config.repository.localPath };
   const revision = running ?? '';
   const { branch } = opened;
   try {
@@ -67,16 +85,18 @@ async function putBack(
     if (asFailure(thrown).code === 'branch-missing') return opened;
     throw thrown;
   }
-  await pull({ name, config, revision, branch }, desk, office, signal);
-  if (config.scripts.postPull.length > 0)
-    await script({ name, config, hook: 'post-pull', revision }, desk, office, signal);
-  return { ...opened, head: revision };
+  const { directory, isFresh } = await pull({ name, config, revision, branch }, desk, office, signal);
+  if (isFresh && config.scripts.postPull.length > 0)
+    await script({ name, config, hook: 'post-pull', revision, directory }, desk, office, signal);
+  return { ...opened, head: revision, directory };
 }
 
-export const ask: Effect<AskInput, Asked> = ({ config, branch }, desk, office, signal) =>
-  desk.withGit('asking the remote', config, (place) =>
+export const ask: Effect<AskInput, Asked> = async ({ config, branch }, desk, office, signal) => {
+  await tidyReleases(config, desk, signal);
+  return await desk.withGit('asking the remote', config, (place) =>
     office.network.take(() => askRemote(place, branch, signal), signal),
   );
+};
 
 export const fetch: Effect<FetchInput, Fetched> = async ({ config, ...wanted }, desk, office, signal) => {
   await mustRemember(desk);
@@ -113,15 +133,16 @@ export const test: Effect<TestInput, Verdict> = async ({ name, config, revision,
   });
 };
 
-export const script: Effect<ScriptInput, void> = ({ name, config, hook, revision }, desk, _office, signal) =>
-  desk.withLog(`${hook} of ${short(revision)}`, config, (log) => {
+export const script: Effect<ScriptInput, void> = async (input, desk, _office, signal) => {
+  const { name, config, hook, revision, directory } = input;
+  await desk.withLog(`${hook} of ${short(revision)}`, config, (log) => {
     const as = runAs(config.application.user);
     const { prePull, postPull, timeout } = config.scripts;
     return runScripts({
       hook,
       scripts: hook === 'pre-pull' ? prePull : postPull,
       timeout,
-      directory: config.repository.localPath,
+      directory: directory ?? config.repository.localPath,
       environment: commandEnvironment(name, revision, as),
       runAs: as,
       mark: desk.mark(),
@@ -129,15 +150,32 @@ export const script: Effect<ScriptInput, void> = ({ name, config, hook, revision
       signal,
     });
   });
+  if (hook === 'post-pull' && isBeside(config))
+    await desk.withGit('finishing a release', config, (place) => finishRelease(place, revision, signal));
+};
 
 /** What is about to happen is on disk before the tree is touched: after a power cut it is made whole again. */
-export const pull: Effect<PullInput, Pulled> = async ({ config, revision, branch }, desk, _office, signal) => {
+export const pull: Effect<PullInput, Pulled> = async (input, desk, _office, signal) => {
+  const { config, revision, branch } = input;
   desk.beginChange();
+  if (isBeside(config)) return await prepare(input, desk, signal);
   const failure = await desk.ledger.remember({ pulling: revision });
   if (failure !== null) throw failure;
-  const pulled = await desk.withGit(`checking out ${short(revision)}`, config, (place) =>
-    checkOut(place, { revision, branch }, signal),
+  const { saved } = await desk.withGit(`checking out ${short(revision)}`, config, (place) =>
+    leaveReleases(place, revision, branch, signal),
   );
   desk.syncSoon(config);
-  return pulled;
+  return { saved, directory: config.repository.localPath, isFresh: true };
 };
+
+/** A release that is half-made disturbs nobody: no intent has to be written down. */
+async function prepare({ config, revision, branch }: PullInput, desk: Desk, signal: AbortSignal): Promise<Pulled> {
+  const { shared } = config.deployment;
+  const prepared = await desk.withGit(`making a release of ${short(revision)}`, config, async (place) => {
+    const made = await prepareRelease(place, { revision, branch, shared }, signal);
+    if (made.isFresh && config.scripts.postPull.length === 0) await finishRelease(place, revision, signal);
+    return made;
+  });
+  desk.syncSoon(config);
+  return prepared;
+}

@@ -4,13 +4,14 @@ import type { AppConfig } from '../../machines/config.ts';
 import { asFailure, Failure } from '../../machines/failure.ts';
 import { syncWorkingCopy } from '../git/check-out.ts';
 import type { GitPlace } from '../git/place.ts';
-import { type AppLedger, openAppLedger } from '../ledger/app-ledger.ts';
+import { type AppLedger, openAppLedger, type ProgramRecord } from '../ledger/app-ledger.ts';
 import { type AppPaths, errorCode, mustStand, type StatePaths } from '../ledger/paths.ts';
 import { deployLog, type DeployLog } from '../logs/open.ts';
 import { marksOf } from '../process/adopt.ts';
 import { endMarked } from '../process/end.ts';
 import { bootId } from '../process/identity.ts';
 import { appPrefix, folderMark, newMark } from '../process/mark.ts';
+import type { Sockets } from '../process/sockets.ts';
 import { type RunAs, runAs } from '../process/user.ts';
 import type { Turns } from './turns.ts';
 
@@ -58,6 +59,10 @@ export interface Desk {
   syncSoon(config: AppConfig): void;
   /** The marks of what an earlier life of this app has left running; empty from the second time on. */
   takeRemains(): readonly string[];
+  /** What an earlier life has left and this one takes over. */
+  spared: ProgramRecord | null;
+  /** What `application.listen` has had opened. */
+  sockets: Sockets | null;
   /** Whether the remains of an earlier life have been seen to in this one. */
   isSettled: boolean;
   /** Ends whatever this app has left running. */
@@ -162,6 +167,8 @@ export function openDesk(name: string, office: Office): Desk {
       return taken;
     },
     sweep: () => endMarked(appPrefix(hash, name)),
+    spared: null,
+    sockets: null,
     isSettled: false,
     lookForRemains() {
       desk.isSettled = false;

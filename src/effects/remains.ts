@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { AppConfig, Application } from '../../machines/config.ts';
+import { configIn } from '../../machines/app-context.ts';
 import { programPart } from '../../machines/policy.ts';
 import type { ProgramRecord } from '../ledger/app-ledger.ts';
 import { endByForce, endMarked } from '../process/end.ts';
 import { isAlive } from '../process/identity.ts';
+import { markOfKeeper } from '../process/sockets.ts';
 import { endGently, type StopCommand } from '../process/stop.ts';
 import { treeOf } from '../process/tree.ts';
 import type { Desk } from './desk.ts';
+import { turnBack } from './hand-over.ts';
 
 // What a Huddle that died, or an app actor that died, has left running.
 
@@ -20,16 +23,24 @@ const stuckAfter = 30_000;
 export async function settleRemains(desk: Desk, config: AppConfig, signal: AbortSignal): Promise<void> {
   if (desk.isSettled) return;
   const patience = AbortSignal.any([signal, AbortSignal.timeout(stuckAfter)]);
-  const record = desk.ledger.program;
-  const spared = record !== null && isFitToAdopt(record, desk, config) ? record : null;
+  const records = Object.values(desk.ledger.programs).filter((record) => record !== null);
+  const spared = records.find((record) => isFitToAdopt(record, desk, placedConfig(config, record))) ?? null;
+  const known = [...records.map(({ mark }) => mark), markOfKeeper(desk.paths.directory)];
   for (const mark of desk.takeRemains()) {
-    if (mark !== spared?.mark && mark !== record?.mark) await endMarked(mark, patience);
+    if (!known.includes(mark)) await endMarked(mark, patience);
   }
-  if (record !== null && spared === null) {
-    await endProgram(record, desk, { ...config.application, command: null }, patience);
-    desk.ledger.rememberProgram(null);
-  }
+  const others = records.filter((record) => record !== spared);
+  // A switch was cut short: what leads to the other one leads back before that is ended.
+  if (spared !== null && others.some(isAlive)) await turnBack(spared, desk, config, patience);
+  for (const record of others) await endProgram(record, desk, { ...config.application, command: null }, patience);
+  if (others.length > 0) desk.ledger.rememberPrograms({ blue: spared, green: null });
+  desk.spared = spared;
   desk.isSettled = true;
+}
+
+/** The config as a program that is written down would be started by it now. */
+function placedConfig(config: AppConfig, { directory }: ProgramRecord): AppConfig {
+  return configIn(config, directory ?? config.repository.localPath);
 }
 
 /** Whether the program that is written down runs, and is what would be started now. */

@@ -21,7 +21,7 @@ export interface Destination {
  * it until `syncWorkingCopy`. What is in the way is saved first; other untracked files stay. Cut short at any point, it can be begun
  * again for this or another revision, and takes nothing of its own half-done work for somebody's changes.
  */
-export async function checkOut(place: GitPlace, to: Destination, signal: AbortSignal): Promise<Pulled> {
+export async function checkOut(place: GitPlace, to: Destination, signal: AbortSignal): Promise<Pick<Pulled, 'saved'>> {
   const repository = repositoryOf(place, 'checking out', signal);
   checkedName(to.branch, 'branch');
   await ready(repository);

@@ -22,7 +22,11 @@ import { runScript } from './script.ts';
  * there. `place` needs no network for a working copy that is there; `tip` fetches the branch's newest revision too.
  * Fails with `path-occupied`, and touches nothing, where something else is.
  */
-export async function openWorkingCopy(place: GitPlace, want: 'place' | 'tip', signal: AbortSignal): Promise<Opened> {
+export async function openWorkingCopy(
+  place: GitPlace,
+  want: 'place' | 'tip',
+  signal: AbortSignal,
+): Promise<Omit<Opened, 'directory'>> {
   const repository = repositoryOf(place, 'opening', signal);
   const { branch, remote } = place.repository;
   checkedName(remote, 'remote');

@@ -46,7 +46,7 @@ async function probeTcp(target: TcpProbe, timeout: number, signal: AbortSignal):
   signal.throwIfAborted();
   const subject = `${target.host}:${target.port}`;
   const late = AbortSignal.timeout(timeout * 1000);
-  const socket = connect({ host: target.host, port: target.port, signal: AbortSignal.any([signal, late]) });
+  const socket = connect({ host: target.host, port: Number(target.port), signal: AbortSignal.any([signal, late]) });
   try {
     await answered(socket, target);
   } catch (thrown) {

@@ -1,16 +1,18 @@
 import type { Failure } from '../../machines/failure.ts';
 import type { Facts, HistoryEntry } from '../../machines/facts.ts';
+import type { Side } from '../../machines/protocol.ts';
 import { faultPoint } from '../fault.ts';
 import { attemptsAt } from './attempts.ts';
 import { makeDurable, replaceFile } from './durable.ts';
 import { openHistory } from './history.ts';
 import { mustStand } from './paths.ts';
 import type { AppPaths } from './paths.ts';
-import { readProgram, writeProgram } from './program-file.ts';
-import type { ProgramRecord } from './program-file.ts';
+import { readPrograms, writePrograms } from './program-file.ts';
+import type { ProgramRecord, Programs } from './program-file.ts';
 import { readState, stateText } from './state-file.ts';
 
-export type { ProgramRecord } from './program-file.ts';
+export { noPrograms } from './program-file.ts';
+export type { ProgramRecord, Programs } from './program-file.ts';
 
 /**
  * What one app must know after a crash, on disk and in memory. A disk that refuses never stops an app: what could not be
@@ -18,6 +20,9 @@ export type { ProgramRecord } from './program-file.ts';
  */
 export interface AppLedger {
   readonly facts: Facts;
+  /** The process of each side. */
+  readonly programs: Programs;
+  /** That of the revision in charge; null: none is up. */
   readonly program: ProgramRecord | null;
   /** What keeps it off the disk; null: nothing does. */
   readonly trouble: Failure | null;
@@ -30,8 +35,10 @@ export interface AppLedger {
   readonly isUnsynced: boolean;
   /** The working copy is on disk. Resolves as `remember` does. */
   rememberSynced(): Promise<Failure | null>;
-  /** The process that is up; null: none is. Safe against a kill of Huddle when it returns; see `writeProgram`. */
-  rememberProgram(record: ProgramRecord | null): Failure | null;
+  /** The process of one side; null: it has none. Safe against a kill of Huddle when it returns; see `writePrograms`. */
+  rememberProgram(record: ProgramRecord | null, side?: Side): Failure | null;
+  /** All that is known of both at once. */
+  rememberPrograms(programs: Programs): Failure | null;
   /** Adds to the history. Resolves as `remember` does. */
   append(entry: HistoryEntry): Promise<Failure | null>;
   /** Writes all facts anew: to learn whether they could be, or because their folder is another. Resolves as `remember`. */
@@ -57,7 +64,7 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
   const state = readState(paths, warn);
   let { unsynced } = state;
   let facts = unsynced === null || unsynced === bootId ? state.facts : afterPowerCut(state.facts);
-  let program = readProgram(paths.program, warn);
+  let programs = readPrograms(paths.program, warn);
   let written = stateText(state);
   const history = openHistory(paths, { warn, untold: state.untold });
   const stateAttempts = attemptsAt(paths.state, { warn, again: () => void save() });
@@ -94,8 +101,8 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
 
   function saveProgram(): Failure | null {
     try {
-      if (program !== null) mustStand(paths);
-      writeProgram(paths.program, program);
+      if (programs.blue !== null || programs.green !== null) mustStand(paths);
+      writePrograms(paths.program, programs);
       return programAttempts.settle(null);
     } catch (error) {
       return programAttempts.settle(error);
@@ -106,8 +113,12 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
     get facts() {
       return facts;
     },
+    get programs() {
+      return programs;
+    },
     get program() {
-      return program;
+      const known = [programs.blue, programs.green].filter((record) => record !== null);
+      return known.find(({ revision }) => revision === facts.current) ?? known[0] ?? null;
     },
     get isUnsynced() {
       return unsynced !== null;
@@ -124,8 +135,12 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
     get trouble() {
       return stateAttempts.failure ?? history.trouble ?? programAttempts.failure;
     },
-    rememberProgram(record) {
-      program = record;
+    rememberProgram(record, side = 'blue') {
+      programs = { ...programs, [side]: record };
+      return saveProgram();
+    },
+    rememberPrograms(known) {
+      programs = known;
       return saveProgram();
     },
     rewrite() {

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
 import { parseEnv } from 'node:util';
 import { Failure } from '../../machines/failure.ts';
-import type { AppConfig } from '../../machines/config.ts';
 import type { Revision } from '../../machines/facts.ts';
+import type { Instance, Release } from '../../machines/slots.ts';
 import { errorCode, isLimit, refusal, refused } from '../ledger/paths.ts';
 import { here } from '../platform/here.ts';
 import type { RunAs } from './user.ts';
@@ -55,7 +55,7 @@ export function commandEnvironment(name: string, revision: Revision, runAs: RunA
  * and over that the configured environment. Throws `config-invalid` when the file cannot be read.
  */
 export function programEnvironment(
-  { name, revision, config }: { readonly name: string; readonly revision: Revision; readonly config: AppConfig },
+  { name, revision, config, release }: Instance,
   runAs: RunAs,
 ): Environment {
   const { environment, environmentFile } = config.application;
@@ -64,7 +64,18 @@ export function programEnvironment(
     environmentFile === null ? {} : readEnvironmentFile(environmentFile),
     environment,
     { HUDDLE_APP: name, HUDDLE_REVISION: revision },
+    releaseVariables(release, config.application.proxy !== null),
   );
+}
+
+/** What tells a program, or a script that points to it, which release it is. */
+export function releaseVariables(release: Release | null | undefined, isProxied: boolean): Record<string, string> {
+  const { name = null, port = null } = release ?? {};
+  return {
+    ...(name === null ? {} : { HUDDLE_RELEASE: name }),
+    ...(port === null ? {} : { HUDDLE_PORT: String(port) }),
+    ...(port === null || !isProxied ? {} : { PORT: String(port) }),
+  };
 }
 
 function readEnvironmentFile(path: string): Record<string, string> {

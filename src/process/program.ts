@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { asFailure, Failure } from '../../machines/failure.ts';
-import type { ProcessInput, ProcessReport } from '../../machines/slots.ts';
+import type { Instance, ProcessReport } from '../../machines/slots.ts';
 import { faultPoint } from '../fault.ts';
 import { refusal } from '../ledger/paths.ts';
 import { inCgroup } from './cgroup.ts';
@@ -16,7 +16,7 @@ import { type Tree, treeOf } from './tree.ts';
 import { type RunAs, runAs } from './user.ts';
 
 /** What to start, by which mark it is found again, and where its output goes. */
-export interface ProgramInput extends ProcessInput {
+export interface ProgramInput extends Instance {
   readonly mark: string;
   /** The real path of the app's log. */
   readonly log: string;
@@ -71,7 +71,7 @@ export function startProgram(input: ProgramInput, report: (report: ProcessReport
  * Where the program of an app runs, and as whom. Throws `directory-missing`, `user-unknown`, `not-supported` (not root)
  * and `config-invalid` (environment file).
  */
-export function surroundingsOf(input: ProcessInput): Surroundings {
+export function surroundingsOf(input: Instance): Surroundings {
   const as = runAs(input.config.application.user);
   const directory = directoryOf(input.config.repository.localPath, input.config.application.directory);
   return { directory, environment: { ...programEnvironment(input, as), PWD: directory }, runAs: as };
@@ -79,7 +79,7 @@ export function surroundingsOf(input: ProcessInput): Surroundings {
 
 /** The program's stop command, to be run with its mark; null where there is none. Throws as `surroundingsOf`. */
 export function stopCommandOf(
-  input: ProcessInput & { readonly mark: string; readonly log: number | null },
+  input: Instance & { readonly mark: string; readonly log: number | null },
 ): StopCommand | null {
   const command = input.config.application.stopCommand;
   if (command === null) return null;

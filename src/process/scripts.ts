@@ -3,7 +3,7 @@ import { type CommandInput, inWords, runCommand } from './command.ts';
 
 /** The scripts of one hook, and where they run. */
 export interface ScriptsInput extends Omit<CommandInput, 'doing' | 'command' | 'timeout' | 'sweep'> {
-  readonly hook: 'pre-pull' | 'post-pull';
+  readonly hook: 'pre-pull' | 'post-pull' | 'switch';
   readonly scripts: readonly string[];
   /** Seconds, for each script. */
   readonly timeout: number;

@@ -245,14 +245,22 @@ const json: readonly Case[] = [
     ],
   },
   {
-    title: 'side by side, and the port of a release',
-    file: beside(
-      '"deployment": { "strategy": ¦"side by side" }, "watchdog": { "port": ¦"{port}", "host": ¦"http://a:{port}/" }',
-    ),
+    title: 'what is shared by all releases',
+    file: beside('"deployment": { "keep": ¦0, "shared": [¦"/etc", ¦"../x", ¦"a/.git/b", ¦"."] }'),
     expected: [
-      ['deployment.strategy', /not supported yet; write "in place"/],
-      ['watchdog.port', /not supported yet; \{port\} belongs to side by side/],
-      ['watchdog.host', /not supported yet/],
+      ['deployment.keep', /at least 1/],
+      ['deployment.shared', /must be relative/],
+      ['deployment.shared', /leads out/],
+      ['deployment.shared', /part of git/],
+      ['deployment.shared', /whole working copy/],
+    ],
+  },
+  {
+    title: 'sockets for a shell, and a switch in place',
+    file: beside('"application": { "start": "node x.js", "listen": ¦8080 }, "scripts": { "switch": ¦"point" }'),
+    expected: [
+      ['application.listen', /a list, or begins with exec/],
+      ['scripts.switch', /belongs to the strategy side by side/],
     ],
   },
   {

@@ -161,7 +161,7 @@ const everyKey = {
   },
   timing: { minimum: 1.5, maximum: 3 },
   test: { command: 'make test, really', timeout: 7 },
-  scripts: { 'pre-pull': ['one', 'two words'], 'post-pull': 'three', timeout: 8 },
+  scripts: { switch: 'four', 'pre-pull': ['one', 'two words'], 'post-pull': 'three', timeout: 8 },
   application: {
     start: 'exec ./serve --port=1; # not a comment',
     directory: './a//b/',
@@ -177,8 +177,9 @@ const everyKey = {
     retry: 0,
     settle: 0,
     'ready timeout': 4,
+    listen: ['8080', './app.sock'],
   },
-  deployment: { strategy: 'in place', rollback: false, proving: 0 },
+  deployment: { strategy: 'side by side', keep: 2, shared: ['uploads', 'a/b.json'], rollback: false, proving: 0 },
   watchdog: {
     period: 1,
     host: 'example.org',
@@ -210,7 +211,7 @@ const everyValue: AppConfig = {
   },
   timing: { minimum: 1.5, maximum: 3 },
   test: { kind: 'command', commands: ['make test, really'], timeout: 7 },
-  scripts: { prePull: ['one', 'two words'], postPull: ['three'], timeout: 8 },
+  scripts: { switch: ['four'], prePull: ['one', 'two words'], postPull: ['three'], timeout: 8 },
   application: {
     start: 'exec ./serve --port=1; # not a comment',
     directory: 'a/b',
@@ -226,8 +227,14 @@ const everyValue: AppConfig = {
     retry: 0,
     settle: 0,
     readyTimeout: 4,
+    listen: [
+      { kind: 'tcp', host: '::', port: 8080 },
+      { kind: 'unix', path: '/no/such/dir/app.sock' },
+    ],
+    proxy: null,
+    drainTimeout: 30,
   },
-  deployment: { strategy: 'in place', rollback: false, proving: 0 },
+  deployment: { strategy: 'side by side', keep: 2, shared: ['uploads', 'a/b.json'], rollback: false, proving: 0 },
   watchdog: {
     period: 1,
     timeout: 0.1,
@@ -278,11 +285,7 @@ suite('Every key', () => {
   });
 
   test('of a later version is refused by name', async () => {
-    const later = {
-      scripts: { switch: 'true' },
-      application: { listen: '8080', proxy: '8080', 'drain timeout': 5 },
-      deployment: { keep: 3, shared: ['uploads'] },
-    };
+    const later = { application: { proxy: '8080', 'drain timeout': 5 } };
     const problems = await problemsWith(later);
     const names = Object.entries(later).flatMap(([section, keys]) =>
       Object.keys(keys).map((key) => `${section}.${key}`),

@@ -161,6 +161,8 @@ export const invariants: readonly Invariant[] = [
     title: 'the release in charge is never touched while its program is alive',
     isBroken: (moment) =>
       isAside(moment) &&
+      // One that could not be made whole is to be.
+      moment.before.facts.pulling === null &&
       replay(moment).some(
         ({ verb, object, alive }) =>
           ['pull', 'post-pull'].includes(verb) && object === moment.before.facts.current && alive.includes(object),
@@ -171,7 +173,7 @@ export const invariants: readonly Invariant[] = [
     isBroken: ({ before, deeds, after }, { passed, named }) =>
       before.facts.good !== null &&
       // What had been started before it was rejected may still come up, to be stopped.
-      after.program !== 'stopping' &&
+      !after.isEnding &&
       objects(deeds, 'spawn').some((started) => {
         const rejection = before.facts.rejected.find(({ revision }) => revision === started);
         if (rejection === undefined || started === before.facts.good) return false;

@@ -1,0 +1,74 @@
+import type { AppConfig } from '../../machines/config.ts';
+import type { Revision } from '../../machines/facts.ts';
+import { asFailure } from '../../machines/failure.ts';
+import type { HandOverInput, Release } from '../../machines/slots.ts';
+import { finishRelease, takeCurrent } from '../git/releases.ts';
+import type { ProgramRecord } from '../ledger/app-ledger.ts';
+import { commandEnvironment, releaseVariables } from '../process/environment.ts';
+import { runScripts } from '../process/scripts.ts';
+import { runAs } from '../process/user.ts';
+import type { Desk } from './desk.ts';
+import { isBeside, pruneOld, releaseName, releaseOf } from './release.ts';
+
+// Letting the world reach another release: the link `current`, and whoever forwards requests.
+
+/** What is to be reached. */
+interface Destination {
+  readonly revision: Revision;
+  readonly directory: string;
+  readonly release: Release;
+}
+
+/** All of it leads to the new one when it resolves; to the old one when it rejects. */
+export async function handOver(input: HandOverInput, desk: Desk, signal: AbortSignal): Promise<void> {
+  const { config, side, revision, directory, from } = input;
+  const { port } = releaseOf(desk.ledger.programs[side]) ?? { port: null };
+  const before = from === null ? null : desk.ledger.programs[from.side];
+  try {
+    await turnTo({ revision, directory, release: { name: releaseName(directory), port } }, desk, config, signal);
+    signal.throwIfAborted();
+  } catch (thrown) {
+    if (before !== null) await turnBack(before, desk, config, new AbortController().signal);
+    throw thrown;
+  }
+  if (isBeside(config)) await pruneOld(config, desk, signal);
+}
+
+/** Back to a program that is written down; what cannot be turned back is warned of. */
+export async function turnBack(
+  record: ProgramRecord,
+  desk: Desk,
+  config: AppConfig,
+  signal: AbortSignal,
+): Promise<void> {
+  const { revision } = record;
+  const directory = record.directory ?? config.repository.localPath;
+  const release = releaseOf(record) ?? { name: null, port: null };
+  try {
+    await turnTo({ revision, directory, release }, desk, config, signal);
+  } catch (thrown) {
+    desk.warnOf(asFailure(thrown));
+  }
+}
+
+async function turnTo(to: Destination, desk: Desk, config: AppConfig, signal: AbortSignal): Promise<void> {
+  const { name } = to.release;
+  if (isBeside(config) && name !== null) {
+    await desk.withGit(`switching to ${name}`, config, async (place) => {
+      await finishRelease(place, to.revision, signal);
+      await takeCurrent(place, name, signal);
+    });
+  }
+  if (config.scripts.switch.length > 0) await runSwitch(to, desk, config, signal);
+}
+
+function runSwitch(to: Destination, desk: Desk, config: AppConfig, signal: AbortSignal): Promise<void> {
+  const { revision, directory, release } = to;
+  const { switch: scripts, timeout } = config.scripts;
+  return desk.withLog(`switch to ${revision.slice(0, 7)}`, config, (log) => {
+    const as = runAs(config.application.user);
+    const environment = { ...commandEnvironment(desk.name, revision, as), ...releaseVariables(release, false) };
+    const surroundings = { directory, environment, runAs: as, mark: desk.mark(), log: log.fd, signal };
+    return runScripts({ hook: 'switch', scripts, timeout, ...surroundings });
+  });
+}
