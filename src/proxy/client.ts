@@ -22,6 +22,7 @@ const pause = 25;
 export async function pointProxy(socketPath: string, target: Target | null, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + patience;
   for (;;) {
+    signal.throwIfAborted();
     try {
       await ask(socketPath, '/point', { body: JSON.stringify(target), signal });
       return;
@@ -29,7 +30,7 @@ export async function pointProxy(socketPath: string, target: Target | null, sign
       signal.throwIfAborted();
       if (!isAbsent(error) || performance.now() > deadline) throw asked(error, socketPath);
     }
-    await sleep(pause, undefined, { signal });
+    await sleep(pause);
   }
 }
 

@@ -43,6 +43,8 @@ export class Exchange implements Guest, Waiter {
   #isAgain = false;
   /** A byte of the body may have left: never again. */
   #isBodyOut = false;
+  /** The client, once the connection is no HTTP any more. */
+  #switched: Socket | null = null;
   /** The answer has come to its end. */
   #isWhole = false;
 
@@ -174,6 +176,7 @@ export class Exchange implements Guest, Waiter {
     const client = response.socket;
     if (client === null) return void upstream.destroy();
     response.detachSocket(client);
+    this.#switched = client;
     client.write(switchedHead(incoming), 'latin1');
     joined(client, upstream, { fromClient: head ?? Buffer.alloc(0), fromUpstream: rest }, () => this.#end());
   }
@@ -218,9 +221,10 @@ export class Exchange implements Guest, Waiter {
   /** Ends it with an answer of the proxy's own, or where one has begun by breaking it off. */
   #refuse(status: number, reason: string): void {
     const { response } = this.#visit;
+    this.#hall.gate.leave(this);
     this.#outgoing?.destroy();
     this.#outgoing = null;
-    if (response.socket === null) return this.#end();
+    if (this.#switched !== null) return void this.#switched.destroy();
     if (response.headersSent || response.destroyed) return void response.destroy();
     const retry = status === 503 ? { 'retry-after': '5' } : {};
     response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close', ...retry });

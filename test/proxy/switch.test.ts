@@ -192,7 +192,7 @@ suite('A switch', { concurrency: 2 }, () => {
       }
     };
     const kept = keeping(context);
-    const clients = [false, kept].flatMap((agent) =>
+    const clients = [false as const, kept].flatMap((agent) =>
       ['GET', 'POST'].flatMap((method) => Array.from({ length: 4 }, () => client(agent, method))),
     );
     for (let turn = 1; turn <= 20; turn++) {
