@@ -304,6 +304,7 @@ suite('a store', { concurrency: 2 }, () => {
       await openWorkingCopy(place, 'tip', patience);
       await assert.rejects(prepareRelease(place, wanted(revision), patience), { code: 'disk-full' });
       assert.deepEqual(await traces(join(small, 'app')), { releases: [], entries: [], refs: [] });
+      assert.doesNotMatch(at.logged.join(''), /read-tree/);
     } finally {
       execFileSync('umount', ['-l', small]);
     }
