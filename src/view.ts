@@ -105,12 +105,15 @@ function problemOf(entry: Entry | undefined): Failure | null {
 
 /** A state as users see it: those in which an app never rests are shown as what they lead to, or come from. */
 export function stateName(value: string | object): AppState {
-  const state = typeof value === 'string' ? value : Object.keys(value)[0];
+  const [state, inner] = typeof value === 'string' ? [value] : (Object.entries(value)[0] ?? []);
   switch (state) {
+    case 'beside':
+      return stateName(inner as string | object);
     case undefined:
     case 'booting':
       return 'cloning';
     case 'idle':
+    case 'returning':
       return 'running';
     case 'leaving':
     case 'gone':

@@ -168,6 +168,6 @@ suite('The reference of the README', () => {
         '| `timing` | `minimum` | shortest wait between two checks; alone, it is the interval (± 10 %) | `60` |',
       ),
     );
-    assert.ok(rows.some((row) => row.startsWith('| `deployment` | `keep` | Not supported yet: ')));
+    assert.ok(rows.some((row) => row.startsWith('| `application` | `proxy` | Not supported yet: ')));
   });
 });

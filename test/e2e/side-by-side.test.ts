@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite, test, type TestContext } from 'node:test';
+import { setImmediate as soon } from 'node:timers/promises';
+import { eventually, program, scene, type Scene, type Sections } from './harness.ts';
+import { alive } from './proc.ts';
+import type { Files } from './repository.ts';
+
+const release = (version: string): Files => ({ 'beside.mjs': program('beside.mjs'), version: `${version}\n` });
+
+/** Where the switch script writes the port of the release in charge. */
+const front = (stage: Scene) => join(stage.root, 'front');
+
+/** An app side by side, whose switch script says where requests are to go. */
+function besideSections(stage: Scene, remote: string, more: Sections = {}): Sections {
+  const file = front(stage);
+  const usual = stage.sections('shop', remote);
+  return {
+    ...usual,
+    application: { ...usual['application'], start: [process.execPath, 'beside.mjs'], ...more['application'] },
+    scripts: { switch: `echo $HUDDLE_PORT > ${file}.new && mv ${file}.new ${file}`, ...more['scripts'] },
+    deployment: { strategy: 'side by side', ...more['deployment'] },
+  };
+}
+
+/** Asks the release in charge again and again until it is ended; what it was answered, and what failed. */
+function visitor(stage: Scene) {
+  const seen = new Set<string>();
+  const failed: string[] = [];
+  let asked = 0;
+  let isOver = false;
+  const visit = async () => {
+    while (!isOver) {
+      const port = readFileSync(front(stage), 'utf8').trim();
+      asked += 1;
+      try {
+        const response = await fetch(`http://127.0.0.1:${port}/`);
+        seen.add((await response.text()).split(' ')[0] ?? '');
+      } catch (error) {
+        failed.push(`${port}: ${String((error as Error).cause ?? error)}`);
+      }
+      await soon();
+    }
+  };
+  const visits = visit();
+  return {
+    async end() {
+      isOver = true;
+      await visits;
+      return { seen: [...seen], failed, asked };
+    },
+  };
+}
+
+/** An app that serves its first release. */
+async function served(t: TestContext, more: Sections = {}) {
+  const stage = await scene(t);
+  const repo = await stage.repo();
+  const first = await repo.publish(release('v1'));
+  await stage.writeConfig('shop', besideSections(stage, repo.remote, more));
+  const huddle = stage.startHuddle();
+  const before = await huddle.live('shop', first);
+  return { stage, repo, first, huddle, before };
+}
+
+const short = (revision: string) => revision.slice(0, 7);
+
+suite('A deployment side by side', { concurrency: 2 }, () => {
+  test('goes live beside the old release, which ends when it has been switched from: nothing fails meanwhile', async (t) => {
+    const { stage, repo, first, huddle, before } = await served(t);
+    const current = join(stage.copy('shop'), 'current');
+    assert.equal(readlinkSync(current), `releases/${short(first)}`);
+    const visits = visitor(stage);
+    const second = await repo.publish(release('v2'));
+    const after = await huddle.live('shop', second);
+    const { failed, seen, asked } = await visits.end();
+    assert.deepEqual(failed, [], `${failed.length} of ${asked} failed`);
+    assert.deepEqual(seen.toSorted(), ['v1', 'v2']);
+    assert.notEqual(after.program?.pid, before.program?.pid);
+    assert.equal(readlinkSync(current), `releases/${short(second)}`);
+    assert.deepEqual(stage.story(), ['start v1', 'start v2', 'stop v1']);
+    assert.match(huddle.states('shop').join(' '), /running checking testing pulling restarting stopping running$/);
+    const [, last] = await stage.historyOf('shop', second);
+    assert.deepEqual([last?.result, last?.downtime], ['deployed', 0]);
+    const port = readFileSync(front(stage), 'utf8').trim();
+    const told = await (await fetch(`http://127.0.0.1:${port}/`)).text();
+    assert.equal(told, `v2 ${short(second)} ${realpathSync(current)}\n`);
+    await huddle.stop();
+    assert.deepEqual(stage.livePrograms(), []);
+  });
+
+  test('that is not accepted leaves the old process alone, and is told as rolled back', async (t) => {
+    const { stage, repo, first, huddle, before } = await served(t);
+    const visits = visitor(stage);
+    const bad = await repo.publish(release('bad'));
+    const entry = (await stage.historyOf('shop', bad)).at(-1);
+    const after = await huddle.live('shop', first);
+    const { failed, seen } = await visits.end();
+    assert.deepEqual([failed, seen], [[], ['v1']]);
+    assert.deepEqual(after.program, before.program);
+    assert.deepEqual(after.rejected, [bad]);
+    assert.equal(after.error?.code, 'not-accepted');
+    assert.deepEqual([entry?.result, entry?.downtime], ['rolled back', 0]);
+    assert.equal(readlinkSync(join(stage.copy('shop'), 'current')), `releases/${short(first)}`);
+    const third = await repo.publish(release('v3'));
+    await huddle.live('shop', third);
+    assert.deepEqual(stage.livePrograms().length, 1);
+    await huddle.stop();
+  });
+
+  test('whose switch script fails turns back, and the old release never noticed', async (t) => {
+    const { stage, repo, first, huddle, before } = await served(t, {
+      scripts: { switch: 'test ! -e refuse && echo $HUDDLE_PORT > ../../../../front' },
+    });
+    const bad = await repo.publish({ ...release('v2'), refuse: '' });
+    await stage.historyOf('shop', bad);
+    const after = await huddle.live('shop', first);
+    assert.deepEqual(after.program, before.program);
+    assert.equal(after.error?.code, 'script-failed');
+    const port = readFileSync(front(stage), 'utf8').trim();
+    assert.match(await (await fetch(`http://127.0.0.1:${port}/`)).text(), /^v1 /);
+    await huddle.stop();
+  });
+
+  test('is rolled back to a release on disk without the network and without its scripts', async (t) => {
+    const { stage, repo, first, huddle } = await served(t, { scripts: { 'post-pull': 'echo made >> ../../../../made' } });
+    const second = await repo.publish(release('v2'));
+    await huddle.live('shop', second);
+    const { rename } = await import('node:fs/promises');
+    await rename(repo.remote, `${repo.remote}.away`);
+    const visits = visitor(stage);
+    const { code, stderr } = await stage.run('-c', stage.dir, 'rollback', 'shop');
+    assert.equal(code, 0, stderr);
+    const after = await huddle.live('shop', first);
+    const { failed, seen } = await visits.end();
+    assert.deepEqual([failed, seen.toSorted()], [[], ['v1', 'v2']]);
+    assert.deepEqual([after.rejected, after.pinned], [[second], true]);
+    assert.equal(readFileSync(join(stage.root, 'made'), 'utf8'), 'made\nmade\n');
+    await huddle.stop();
+  });
+
+  test('keeps as many releases as it is told to', async (t) => {
+    const { stage, repo, huddle } = await served(t, { deployment: { keep: 2 } });
+    let last = '';
+    for (const version of ['v2', 'v3', 'v4']) {
+      last = await repo.publish(release(version));
+      await huddle.live('shop', last);
+    }
+    const releases = readdirSync(join(stage.copy('shop'), 'releases'));
+    assert.equal(releases.length, 2);
+    assert.ok(releases.includes(short(last)));
+    await huddle.stop();
+  });
+
+  test('starts an edited program beside the one that serves', async (t) => {
+    const { stage, repo, huddle, before } = await served(t);
+    const visits = visitor(stage);
+    const environment = { JOURNAL: stage.journalFile, COLOUR: 'blue' };
+    await stage.writeConfig('shop', besideSections(stage, repo.remote, { application: { environment } }));
+    await huddle.until(
+      'shop',
+      (app) => app.state === 'running' && app.program?.pid !== before.program?.pid,
+      'another program',
+    );
+    const { failed } = await visits.end();
+    assert.deepEqual(failed, []);
+    await eventually('the old one has ended', () => !alive(before.program?.pid ?? 0));
+    assert.deepEqual(stage.story(), ['start v1', 'start v1', 'stop v1']);
+    await huddle.stop();
+  });
+});
+
+suite('A Huddle that is killed', { concurrency: 2 }, () => {
+  for (const state of ['pulling', 'restarting', 'stopping'] as const) {
+    test(`while ${state} leaves a good release, which the next one takes over without a restart`, async (t) => {
+      const { stage, repo, first, huddle } = await served(t, { scripts: { 'post-pull': 'sleep 0.3' } });
+      const second = await repo.publish(release('v2'));
+      await huddle.until('shop', (app) => app.state === state, state);
+      const visits = visitor(stage);
+      await huddle.kill9();
+      const { programs } = { programs: stage.livePrograms() };
+      const next = stage.startHuddle();
+      const taken = await next.until('shop', (app) => app.program?.adopted === true, 'taken over');
+      assert.ok(programs.includes(taken.program?.pid ?? 0), 'it is one of those that ran');
+      assert.ok([first, second].includes(taken.revision ?? ''));
+      await next.live('shop', second);
+      await eventually('one program is left', () => stage.livePrograms().length === 1);
+      const { failed, asked } = await visits.end();
+      assert.deepEqual(failed, [], `${failed.length} of ${asked} failed`);
+      await next.stop();
+    });
+  }
+});
+
+suite('The strategy', () => {
+  test('is changed both ways, without loss and without a restart before the next deployment', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish({ ...release('v1'), 'data/kept': 'in git\n' });
+    const both = besideSections(stage, repo.remote);
+    const inPlace = {
+      ...both,
+      deployment: { strategy: 'in place' },
+      scripts: {},
+      watchdog: { host: '127.0.0.1', port: '{port}', period: 1 },
+    };
+    await stage.writeConfig('shop', inPlace);
+    const huddle = stage.startHuddle();
+    const before = await huddle.live('shop', first);
+    assert.ok(existsSync(join(stage.copy('shop'), 'version')));
+    await stage.writeConfig('shop', both);
+    const second = await repo.publish(release('v2'));
+    await huddle.live('shop', second);
+    assert.equal(readlinkSync(join(stage.copy('shop'), 'current')), `releases/${short(second)}`);
+    assert.deepEqual(stage.story(), ['start v1', 'start v2', 'stop v1']);
+    assert.ok(!alive(before.program?.pid ?? 0));
+    await stage.writeConfig('shop', inPlace);
+    const third = await repo.publish(release('v3'));
+    await huddle.live('shop', third);
+    assert.equal(readFileSync(join(stage.copy('shop'), 'version'), 'utf8'), 'v3\n');
+    assert.deepEqual(stage.story().slice(3), ['stop v2', 'start v3']);
+    assert.ok(!existsSync(join(stage.copy('shop'), 'current')));
+    await eventually('the releases are gone', () => !existsSync(join(stage.copy('shop'), 'releases')));
+    await huddle.stop();
+  });
+});
