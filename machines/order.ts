@@ -122,7 +122,9 @@ function ofDeployment({ order, before, entries }: Given, { context, state }: Loo
   const branch = facts.branch ?? '';
   const isMisnamed = context.misnamed !== null && context.misnamed !== before.misnamed;
   if (isMisnamed && context.misnamed !== null) return { type: 'failed', failure: context.misnamed };
-  if (trouble !== null || facts.current === null || state === 'stopped') return failed(order, context);
+  // To go back needs no remote: that it could not be asked before says nothing.
+  const isOld = order.type === 'rollback' && trouble === before.trouble;
+  if ((trouble !== null && !isOld) || facts.current === null || state === 'stopped') return failed(order, context);
   if (order.type === 'rollback') {
     const isBack = facts.current !== leftByRollback(before) && facts.current === facts.good;
     return isBack && program.verdict !== 'refused'

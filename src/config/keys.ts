@@ -1,6 +1,18 @@
 import { judgeBranch, judgeRemoteName } from './git-names.ts';
 import * as judge from './judges.ts';
-import { addresses, choice, commands, duration, each, flag, integer, interval, judged, megabytes, pairs } from './kinds.ts';
+import {
+  addresses,
+  choice,
+  commands,
+  duration,
+  each,
+  flag,
+  integer,
+  interval,
+  judged,
+  megabytes,
+  pairs,
+} from './kinds.ts';
 import { ownPort, program, shellLine, text, type Kind } from './kinds.ts';
 import { judgeListen, judgeProxy, meantBy } from './listen.ts';
 import { judgeRemote } from './remote.ts';

@@ -67,7 +67,8 @@ function ofSwitching({ values, at, isGiven, isWrong }: Checked): readonly Mistak
     tell('application.proxy', 'stands beside application.listen', 'it is one or the other: take one of them away');
   }
   if (typeof start === 'string' && !/^\s*exec\s/.test(start) && !isWrong('application.start')) {
-    const hint = 'write start as a list, or put exec before the command: a shell in between keeps the sockets to itself';
+    const hint =
+      'write start as a list, or put exec before the command: a shell in between keeps the sockets to itself';
     tell('application.listen', 'needs a start that is a list, or begins with exec', hint);
   }
   if (start === null && !isGiven('application.start')) {

@@ -17,5 +17,6 @@ const server = createServer((request, response) => {
 server.listen(Number(port), '127.0.0.1', () => tell('start'));
 process.on('SIGTERM', () => {
   tell('stop');
-  server.close(() => process.exit(0));
+  // Who has read its port a moment ago is still to be answered.
+  setTimeout(() => server.close(() => process.exit(0)), 500);
 });
