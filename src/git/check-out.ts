@@ -40,8 +40,8 @@ export async function checkOut(place: GitPlace, to: Destination, signal: AbortSi
 }
 
 /**
- * Resolves when all of the working copy is on disk, releases and all. It flushes the whole file system, which can take many seconds beside
- * other writers: not while a program is down.
+ * Resolves when all of the working copy is on disk, releases and all. It flushes the whole file system, which can take
+ * many seconds beside other writers: not while a program is down.
  */
 export async function syncWorkingCopy(place: GitPlace, signal: AbortSignal): Promise<void> {
   const repository = repositoryOf(place, 'syncing', signal);

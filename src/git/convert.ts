@@ -21,9 +21,10 @@ import { leaveSubmodules } from './submodules.ts';
 /*
  * From in place to side by side, and back
  *
- * The tree of an app that was deployed in place stays as it is while its program runs in it: the first releases are made
- * beside it. When that program has ended for good, what git tracks of it goes, and the rest stays where it is. Without a tree the repository is
- * marked as bare: git by hand shows its history, and refuses what would take `releases` for a stray folder.
+ * The tree of an app that was deployed in place stays as it is while its program runs in it: the first releases are
+ * made beside it. When that program has ended for good, what git tracks of it goes, and the rest stays where it is.
+ * Without a tree the repository is marked as bare: git by hand shows its history, and refuses what would take
+ * `releases` for a stray folder.
  */
 
 /** Whether the local path itself has a tree, or some of one: then it was deployed in place. */
@@ -33,8 +34,8 @@ export async function hasTree(store: GitRepository): Promise<boolean> {
 }
 
 /**
- * Fails with `path-occupied`, before anything is touched, where the in-place tree, or somebody, has what a release needs
- * to be called so.
+ * Fails with `path-occupied`, before anything is touched, where the in-place tree, or somebody, has what a release
+ * needs to be called so.
  */
 export async function mustHaveRoom(
   store: GitRepository,
@@ -111,9 +112,9 @@ export async function markBare(store: GitRepository, isBare: boolean): Promise<v
 }
 
 /**
- * What `checkOut` does, for a local path that may have been deployed side by side: what is shared goes back into the tree. Only
- * when no program runs in a release. The releases stay until `pruneReleases` with none to keep, so that nothing that a program wrote is
- * lost before the next one has been accepted.
+ * What `checkOut` does, for a local path that may have been deployed side by side: what is shared goes back into the
+ * tree. Only when no program runs in a release. The releases stay until `pruneReleases` with none to keep, so that
+ * nothing that a program wrote is lost before the next one has been accepted.
  */
 export async function leaveReleases(
   place: GitPlace,

@@ -11,17 +11,21 @@ import { dropLent, readShared } from './shared.ts';
 import { mendRelease, removeRelease } from './worktree.ts';
 
 export interface Keeping {
-  /** How many releases that are ready stay, those in `spare` among them. 0: the app is no longer deployed side by side. */
+  /**
+   * How many releases that are ready stay, those in `spare` among them. 0: the app is no longer deployed side by side.
+   */
   readonly keep: number;
-  /** The names of releases that must stay: a program runs in them, or is to be able to. The one in charge stays anyway. */
+  /**
+   * The names of releases that must stay: a program runs in them, or is to be able to. The one in charge stays anyway.
+   */
   readonly spare: readonly string[];
   /** No program runs in the local path itself any more: what git tracks there of an in-place tree may go. */
   readonly isTreeFree: boolean;
 }
 
 /**
- * Removes the releases that were in charge longest ago, and half-made ones, with all that was written into them; answers
- * their names. What was shared stays.
+ * Removes the releases that were in charge longest ago, and half-made ones, with all that was written into them;
+ * answers their names. What was shared stays.
  */
 export async function pruneReleases(
   place: GitPlace,

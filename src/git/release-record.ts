@@ -11,10 +11,11 @@ import { ownFolder, type GitRepository } from './repository.ts';
  * How releases lie on disk
  *
  * A release is a git worktree of the working copy's repository, the store: its files are in `releases/NAME`, what git
- * knows of them is in the entry `.git/worktrees/NAME`. Its name is a short id of its revision, longer where that one is taken. Before
- * anything else of it is made, its revision is noted in the entry; a folder without that note is not Huddle's, and is left alone. From
- * `finishRelease` on a ref of its name keeps the revision from `gc`, and the release counts as ready. It is taken away the other way round: ref,
- * files, entry. So whatever a kill leaves is either whole or known to be half-made.
+ * knows of them is in the entry `.git/worktrees/NAME`. Its name is a short id of its revision, longer where that one is
+ * taken. Before anything else of it is made, its revision is noted in the entry; a folder without that note is not
+ * Huddle's, and is left alone. From `finishRelease` on a ref of its name keeps the revision from `gc`, and the release
+ * counts as ready. It is taken away the other way round: ref, files, entry. So whatever a kill leaves is either whole
+ * or known to be half-made.
  */
 
 /** Below it: the releases that are ready, each by its name. */
@@ -33,8 +34,8 @@ export interface Release {
 }
 
 /**
- * `in doubt`: made ready in another boot, and not on disk for certain then. A program may have been started in it since, so
- * it is neither used nor touched until it is pruned.
+ * `in doubt`: made ready in another boot, and not on disk for certain then. A program may have been started in it
+ * since, so it is neither used nor touched until it is pruned.
  */
 export type ReleaseState = 'ready' | 'half-made' | 'in doubt';
 

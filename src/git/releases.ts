@@ -42,9 +42,9 @@ export interface Prepared {
 }
 
 /**
- * Makes a release of a revision, beside all others and beside the tree of an app that was deployed in place, which stays
- * as it is. Needs no network. Until `finishRelease` it counts as half-made, and is begun anew when it is wanted again. One that
- * is ready is answered at once, and never touched.
+ * Makes a release of a revision, beside all others and beside the tree of an app that was deployed in place, which
+ * stays as it is. Needs no network. Until `finishRelease` it counts as half-made, and is begun anew when it is wanted
+ * again. One that is ready is answered at once, and never touched.
  */
 export async function prepareRelease(place: GitPlace, wanted: WantedRelease, signal: AbortSignal): Promise<Prepared> {
   const { revision } = wanted;
@@ -131,8 +131,8 @@ touch ".git/worktrees/$2/huddle/revision"
 }
 
 /**
- * The folder in which a revision stands whole: its release, or the local path where that still has the tree of an app that was
- * deployed in place. null: nowhere. Starts no process.
+ * The folder in which a revision stands whole: its release, or the local path where that still has the tree of an app
+ * that was deployed in place. null: nowhere. Starts no process.
  */
 export async function findDirectory(place: GitPlace, revision: Revision): Promise<string | null> {
   const store = repositoryOf(place, 'looking for a release', new AbortController().signal);

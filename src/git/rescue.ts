@@ -7,8 +7,9 @@ import type { GitRepository } from './repository.ts';
 import { runScript } from './script.ts';
 
 /**
- * Brings what is known of releases and shared paths from a damaged store into the clone that is about to take its place. A
- * release whose revision the clone does not have counts as half-made from then on: it goes when it is no longer spared.
+ * Brings what is known of releases and shared paths from a damaged store into the clone that is about to take its
+ * place. A release whose revision the clone does not have counts as half-made from then on: it goes when it is no
+ * longer spared.
  */
 export async function rescueReleases(damaged: GitRepository, clone: GitRepository): Promise<void> {
   const releases = await knownReleases(damaged);

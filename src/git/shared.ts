@@ -11,16 +11,20 @@ import { runScript } from './script.ts';
 /*
  * How paths are shared
  *
- * What is shared lies in `shared/PATH`, and each release has a link to it at PATH. The first release's content seeds it. A working copy that
- * was deployed in place has it in its tree, where the old program goes on using it: there it stays, lent, and `shared/PATH` is a link to
- * it; so nothing of it is ever away, not for an instant. Which paths have been shared is noted in the store.
+ * What is shared lies in `shared/PATH`, and each release has a link to it at PATH. The first release's content seeds
+ * it. A working copy that was deployed in place has it in its tree, where the old program goes on using it: there it
+ * stays, lent, and `shared/PATH` is a link to it; so nothing of it is ever away, not for an instant. Which paths have
+ * been shared is noted in the store.
  */
 
 /** One path of the `shared` list; those inside another one are left out. */
 export interface SharedPath {
   /** Inside a release, without a slash at its end. */
   readonly path: string;
-  /** What is made of it where no release has anything there; else the link leads to nothing until somebody makes the file. */
+  /**
+   * What is made of it where no release has anything there; else the link leads to nothing until somebody makes the
+   * file.
+   */
   readonly isFolder: boolean;
 }
 
@@ -100,8 +104,8 @@ export async function findLent(store: GitRepository, all: readonly string[]): Pr
 }
 
 /**
- * Puts the links into a release that is not ready yet: what it has at a shared path seeds that where nothing is there, and goes
- * elsewhere. `lends`: what the in-place tree has there comes first.
+ * Puts the links into a release that is not ready yet: what it has at a shared path seeds that where nothing is there,
+ * and goes elsewhere. `lends`: what the in-place tree has there comes first.
  */
 export async function linkShared(
   store: GitRepository,

@@ -11,8 +11,9 @@ import { childOf, listSubmodules } from './submodules.ts';
 
 /*
  * `git worktree add` reads the working copy's config and runs its hooks; so what it would write is written here. The
- * entry is locked: git takes one whose folder it cannot find for left over, and that is so after every move of the local
- * path. A submodule in a release is a worktree too, of the submodule's own repository, so that nothing is there twice.
+ * entry is locked: git takes one whose folder it cannot find for left over, and that is so after every move of the
+ * local path. A submodule in a release is a worktree too, of the submodule's own repository, so that nothing is there
+ * twice.
  */
 
 /** Notes which release is about to be made: whatever a kill leaves of it is known from now on. */
@@ -81,7 +82,10 @@ printf '%s\\n' "$4" > HEAD
   await runScript(worktree, script, [gitDir, workTree, relative(workTree, gitDir), revision]);
 }
 
-/** Puts right what git knows of a release whose local path has moved, or whose entry somebody has removed. Most often nothing is to do. */
+/**
+ * Puts right what git knows of a release whose local path has moved, or whose entry somebody has removed. Most often
+ * nothing is to do.
+ */
 export async function mendRelease(store: GitRepository, release: Release): Promise<void> {
   const worktree = worktreeOf(store, release);
   const { gitDir } = worktree;
@@ -112,7 +116,10 @@ while IFS='	' read -r store path; do
 done < huddle/submodules
 `;
 
-/** Takes away a release's files, then all that git knows of it; its entry goes by one rename, as long as it says whose it is. */
+/**
+ * Takes away a release's files, then all that git knows of it; its entry goes by one rename, as long as it says whose
+ * it is.
+ */
 export async function removeRelease(store: GitRepository, { name }: Pick<Release, 'name'>): Promise<void> {
   const script = `
 cd "$1"

@@ -13,8 +13,8 @@ import { release, traces } from './release-scene.ts';
 import { ways } from './release-stories.ts';
 import { endMarked, git, patience, scene, tree, type Scene } from './support.ts';
 
-// Every command that Huddle starts, or that a script of its starts, is counted, and before one of them all is killed: Huddle,
-// its scripts, its gits. So there is a kill between any two lines that do something.
+// Every command that Huddle starts, or that a script of its starts, is counted, and before one of them all is killed:
+// Huddle, its scripts, its gits. So there is a kill between any two lines that do something.
 
 /** All that is called by its name: by Huddle, or in its scripts. */
 const commands = ['sh', 'git', 'mv', 'rm', 'ln', 'mkdir', 'rmdir', 'touch', 'cat', 'sed', 'sync', 'ls', 'dirname'];
