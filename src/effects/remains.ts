@@ -5,11 +5,12 @@ import { programPart } from '../../machines/policy.ts';
 import type { ProgramRecord } from '../ledger/app-ledger.ts';
 import { endByForce, endMarked } from '../process/end.ts';
 import { isAlive } from '../process/identity.ts';
-import { markOfKeeper } from '../process/sockets.ts';
+import { closeSockets, markOfKeeper } from '../process/sockets.ts';
 import { endGently, type StopCommand } from '../process/stop.ts';
 import { treeOf } from '../process/tree.ts';
 import type { Desk } from './desk.ts';
 import { turnBack } from './hand-over.ts';
+import { markOfProxy } from './proxy.ts';
 
 // What a Huddle that died, or an app actor that died, has left running.
 
@@ -25,7 +26,10 @@ export async function settleRemains(desk: Desk, config: AppConfig, signal: Abort
   const patience = AbortSignal.any([signal, AbortSignal.timeout(stuckAfter)]);
   const records = Object.values(desk.ledger.programs).filter((record) => record !== null);
   const spared = records.find((record) => isFitToAdopt(record, desk, placedConfig(config, record))) ?? null;
-  const known = [...records.map(({ mark }) => mark), markOfKeeper(desk.paths.directory)];
+  // By its session each is told apart from the other, whose end is near.
+  if (spared !== null) treeOf(spared, desk.paths.appLog);
+  if (config.application.listen.length === 0) closeSockets(desk.paths.directory, null);
+  const known = [...records.map(({ mark }) => mark), markOfKeeper(desk.paths.directory), markOfProxy(desk)];
   for (const mark of desk.takeRemains()) {
     if (!known.includes(mark)) await endMarked(mark, patience);
   }

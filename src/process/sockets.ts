@@ -66,6 +66,15 @@ export async function openSockets(input: SocketsInput): Promise<Sockets> {
   }
 }
 
+/** Gives up the sockets of an app: those of this Huddle, or those that a keeper has had since an earlier one. */
+export function closeSockets(folder: string, open: Sockets | null): void {
+  const record = readRecord(folder);
+  if (open !== null || record === null) return open?.close();
+  endKeeper(record.keeper);
+  for (const { listen, file } of record.sockets) removeFile(listen, file);
+  forget(folder);
+}
+
 /** The environment that says what a program has been handed; `withSockets` adds its LISTEN_PID. */
 export function socketsEnvironment(sockets: Sockets | null): Readonly<Record<string, string>> {
   if (sockets === null || sockets.descriptors.length === 0) return {};
@@ -167,7 +176,10 @@ function nameOf(listen: Listen): string {
 /** Closes a socket, and removes its file where that is still its own. */
 function release(socket: Held): void {
   socket.close();
-  const { listen, file } = socket;
+  removeFile(socket.listen, socket.file);
+}
+
+function removeFile(listen: Listen, file: number | null): void {
   if (listen.kind === 'unix' && file !== null && fileAt(listen.path) === file) rmSync(listen.path, { force: true });
 }
 
