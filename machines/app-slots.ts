@@ -6,6 +6,7 @@ import type { AppInput } from './protocol.ts';
 import type {
   Asked,
   AskInput,
+  CloseInput,
   DrainInput,
   Fetched,
   FetchInput,
@@ -43,7 +44,9 @@ export const appSlots = setup({
     handOver: fromPromise<void, HandOverInput>(unfilled('handOver')),
     drain: fromPromise<void, DrainInput>(unfilled('drain')),
     /** Resolves when every effect that was cut short has ended, and what had to be written is on disk. */
-    close: fromPromise<void, Slot>(unfilled('close')),
+    close: fromPromise<void, CloseInput>(unfilled('close')),
+    /** Closes what lets requests in to an app that is stopped. */
+    shut: fromPromise<void, Slot>(unfilled('shut')),
   },
   guards,
   delays: {

@@ -4,6 +4,7 @@ import { beside } from './app-beside.ts';
 import { pulling, restarting, stopping } from './app-deploying.ts';
 import { checking, cloning, testing } from './app-finding.ts';
 import { appTrial } from './app-trial.ts';
+import { asFailure } from './failure.ts';
 
 /**
  * The life of one app: the flow chart of Huddle.
@@ -148,6 +149,11 @@ export const appMachine = appTrial.createMachine({
     stopped: {
       entry: ['markStopped', 'disarm', 'release', 'keepDown', { type: 'tell', params: { type: 'stopped' } }],
       always: { guard: 'wantsStart', target: 'cloning', actions: 'markStarted' },
+      invoke: {
+        src: 'shut',
+        input: ({ context: { name, config } }) => ({ name, config }),
+        onError: { actions: { type: 'noteFailed', params: ({ event }) => asFailure(event.error) } },
+      },
       on: {
         start: { target: 'cloning', actions: 'markStarted' },
         restart: { target: 'cloning', actions: 'markStarted' },
@@ -169,7 +175,7 @@ export const appMachine = appTrial.createMachine({
       tags: 'leaving',
       invoke: {
         src: 'close',
-        input: ({ context: { name, config } }) => ({ name, config }),
+        input: ({ context: { name, config, leave } }) => ({ name, config, isDetached: leave === 'detach' }),
         onDone: 'gone',
         onError: 'gone',
       },

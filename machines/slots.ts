@@ -112,6 +112,11 @@ export interface DrainInput extends Slot {
   readonly side: Side;
 }
 
+export interface CloseInput extends Slot {
+  /** Its program runs on, and with it whatever lets requests in. */
+  readonly isDetached: boolean;
+}
+
 /** One look at the health of a program; resolves when healthy. */
 export interface ProbeInput extends Slot {
   readonly side: Side;

@@ -11,7 +11,7 @@ import { watchdogMachine } from '../machines/watchdog.ts';
 import * as app from './effects/app.ts';
 import type { Effect } from './effects/app.ts';
 import type { Desk, Office } from './effects/desk.ts';
-import { handOver } from './effects/hand-over.ts';
+import { drain, handOver, shut } from './effects/hand-over.ts';
 import * as program from './effects/program.ts';
 import { orRefused } from './ledger/paths.ts';
 
@@ -93,9 +93,14 @@ export function wire({ office, desk, tell, record, probed, watch }: Wiring) {
       pull: slot(app.pull),
       script: slot(app.script),
       handOver: slot((input, at, _office, signal) => handOver(input, at, signal)),
-      // The proxy is not there yet.
-      drain: slot(() => Promise.resolve()),
-      close: fromPromise(({ input }) => desk(input.name).idle()),
+      drain: slot((input, at, _office, signal) => drain(input, at, signal)),
+      shut: slot((_input, at) => shut(at)),
+      close: fromPromise(async ({ input }) => {
+        const at = desk(input.name);
+        if (!input.isDetached) await shut(at);
+        at.proxy?.leave();
+        await at.idle();
+      }),
     } satisfies Required<Parameters<typeof appMachine.provide>[0]['actors']>,
     actions: {
       tell: ({ context }, news) => {

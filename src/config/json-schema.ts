@@ -30,7 +30,7 @@ function keySchema(key: Key<unknown>): JsonSchema {
     key.guards || key.required ? json.map(filled) : json.some(isAnyText) ? json : [...json, notGiven];
   const [only = {}] = alternatives;
   return {
-    description: meaningOf(key),
+    description: key.meaning,
     ...(hasDefault ? { default: key.default } : {}),
     ...(alternatives.length === 1 ? only : { anyOf: alternatives }),
   };
@@ -48,14 +48,10 @@ function filled(alternative: JsonSchema): JsonSchema {
   return alternative['type'] === 'array' ? { ...alternative, minItems: 1 } : alternative;
 }
 
-function meaningOf(key: Key<unknown>): string {
-  return key.later ? `Not supported yet: ${key.meaning}` : key.meaning;
-}
-
 /** The rows of the README's config reference, in Markdown, one key a line, without the table's head. */
 export function configReference(): string {
   const rows = [...sections].flatMap(([section, keys]) =>
-    [...keys].map(([name, key]) => row([`\`${section}\``, `\`${name}\``, meaningOf(key), defaultText(key)])),
+    [...keys].map(([name, key]) => row([`\`${section}\``, `\`${name}\``, key.meaning, defaultText(key)])),
   );
   return `${rows.join('\n')}\n`;
 }

@@ -30,13 +30,11 @@ export interface Key<T> {
   readonly guards: boolean;
   /** In INI, commas separate items. */
   readonly commas: boolean;
-  /** Belongs to a later version: refused wherever it is given. */
-  readonly later: boolean;
 }
 
-type Flags = Partial<Pick<Key<unknown>, 'without' | 'guards' | 'commas' | 'later'>>;
+type Flags = Partial<Pick<Key<unknown>, 'without' | 'guards' | 'commas'>>;
 
-const plainly = { without: '', required: false, guards: false, commas: false, later: false };
+const plainly = { without: '', required: false, guards: false, commas: false };
 const path = judged(judge.judgePath);
 const count = integer(1, 1_000_000, '5');
 
@@ -193,12 +191,9 @@ export const keys = {
     proxy: maybe(
       judged(judgeProxy),
       'none',
-      "`[host:]port`: Huddle's HTTP proxy listens there and forwards to the release in charge",
-      { later: true },
+      "`[host:]port`: Huddle's HTTP proxy listens there and forwards to the release in charge, which finds a port of its own in `PORT`",
     ),
-    'drain timeout': key(duration, 30, 'longest time that open requests keep an old release alive behind the proxy', {
-      later: true,
-    }),
+    'drain timeout': key(duration, 30, 'longest time that open requests keep an old release alive behind the proxy'),
   },
   deployment: {
     strategy: key(

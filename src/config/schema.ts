@@ -127,7 +127,6 @@ function readKey(name: string, key: Key<unknown>, tree: Tree | undefined): Readi
 }
 
 function readValue(key: Key<unknown>, tree: Tree): Pick<Reading, 'mistakes'> | Pick<Reading, 'value'> {
-  if (key.later) return { mistakes: [{ message: 'is not supported yet', hint: 'take the key away' }] };
   const twice = namesTwice(tree);
   if (twice !== null) return { mistakes: [twice] };
   const result = v.safeParse(key.kind.schema, plain(tree));

@@ -11,8 +11,9 @@ import { marksOf } from '../process/adopt.ts';
 import { endMarked } from '../process/end.ts';
 import { bootId } from '../process/identity.ts';
 import { appPrefix, folderMark, newMark } from '../process/mark.ts';
-import type { Sockets } from '../process/sockets.ts';
+import { closeSockets, openSockets, type Sockets } from '../process/sockets.ts';
 import { type RunAs, runAs } from '../process/user.ts';
+import type { KeptProxy } from './proxy.ts';
 import type { Turns } from './turns.ts';
 
 /** What every app of a Huddle shares. */
@@ -61,8 +62,14 @@ export interface Desk {
   takeRemains(): readonly string[];
   /** What an earlier life has left and this one takes over. */
   spared: ProgramRecord | null;
-  /** What `application.listen` has had opened. */
-  sockets: Sockets | null;
+  /** Opens what an app is to listen on, and closes what it is not any more; one after the other. Rejects as `openSockets`. */
+  openSockets(config: AppConfig): Promise<Sockets | null>;
+  /** Gives them all up. */
+  closeSockets(): void;
+  /** Whether sockets or a proxy are open that an earlier config has wanted. */
+  readonly hasDoors: boolean;
+  /** What `application.proxy` has had started. */
+  proxy: KeptProxy | null;
   /** Whether the remains of an earlier life have been seen to in this one. */
   isSettled: boolean;
   /** Ends whatever this app has left running. */
@@ -83,6 +90,9 @@ export function openDesk(name: string, office: Office): Desk {
   let remains: readonly string[] = office.remains.filter((mark) => mark.startsWith(appPrefix(hash, name)));
   let changes = 0;
   let last: Promise<unknown> = Promise.resolve();
+
+  const closed: Promise<Sockets | null> = Promise.resolve(null);
+  let sockets = closed;
 
   const looks = new Set<AbortController>();
   const makeWay = (): void => {
@@ -116,6 +126,7 @@ export function openDesk(name: string, office: Office): Desk {
     async idle() {
       makeWay();
       await last;
+      await sockets;
       // A sync that is under way is not waited for; it may end when another Huddle has the ledger, and is forgotten.
       desk.beginChange();
       await ledger.flush();
@@ -168,7 +179,32 @@ export function openDesk(name: string, office: Office): Desk {
     },
     sweep: () => endMarked(appPrefix(hash, name)),
     spared: null,
-    sockets: null,
+    get hasDoors() {
+      return sockets !== closed || desk.proxy !== null;
+    },
+    proxy: null,
+    openSockets({ application: { listen, user } }) {
+      if (listen.length === 0 && sockets === closed) return closed;
+      const before = sockets;
+      const opened = before.then((open) => {
+        mustStand(paths);
+        const { uid, gid } = runAs(user);
+        const owner = uid === null || gid === null ? null : { uid, gid };
+        return openSockets({ listen, folder: paths.directory, mark: desk.mark(), owner, open });
+      });
+      sockets = opened.catch(() => before);
+      return opened;
+    },
+    closeSockets() {
+      const left = sockets
+        .then((open) => closeSockets(paths.directory, open))
+        .catch((thrown: unknown) => warn(asFailure(thrown).message))
+        .then(() => {
+          if (sockets === left) sockets = closed;
+          return null;
+        });
+      sockets = left;
+    },
     isSettled: false,
     lookForRemains() {
       desk.isSettled = false;

@@ -1,13 +1,15 @@
 import type { AppConfig } from '../../machines/config.ts';
 import type { Revision } from '../../machines/facts.ts';
 import { asFailure } from '../../machines/failure.ts';
-import type { HandOverInput, Release } from '../../machines/slots.ts';
+import type { DrainInput, HandOverInput, Release } from '../../machines/slots.ts';
 import { finishRelease, takeCurrent } from '../git/releases.ts';
 import type { ProgramRecord } from '../ledger/app-ledger.ts';
 import { commandEnvironment, releaseVariables } from '../process/environment.ts';
 import { runScripts } from '../process/scripts.ts';
 import { runAs } from '../process/user.ts';
+import { drained, pointProxy } from '../proxy/client.ts';
 import type { Desk } from './desk.ts';
+import { endProxy, settleProxy } from './proxy.ts';
 import { isBeside, pruneOld, releaseName, releaseOf } from './release.ts';
 
 // Letting the world reach another release: the link `current`, and whoever forwards requests.
@@ -60,6 +62,21 @@ async function turnTo(to: Destination, desk: Desk, config: AppConfig, signal: Ab
     });
   }
   if (config.scripts.switch.length > 0) await runSwitch(to, desk, config, signal);
+  const control = await settleProxy(config, desk);
+  const { port } = to.release;
+  if (control !== null && port !== null) await pointProxy(control, { port, revision: to.revision }, signal);
+}
+
+/** Resolves when the proxy has no request open at this side any more. */
+export async function drain({ side }: DrainInput, desk: Desk, signal: AbortSignal): Promise<void> {
+  const port = desk.ledger.programs[side]?.port ?? null;
+  if (desk.proxy !== null && port !== null) await drained(desk.proxy.settings.control, port, signal);
+}
+
+/** Nobody is let in any more: the app has been stopped, or leaves with its program. */
+export async function shut(desk: Desk): Promise<void> {
+  desk.closeSockets();
+  await endProxy(desk);
 }
 
 function runSwitch(to: Destination, desk: Desk, config: AppConfig, signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@ import { asFailure } from '../../machines/failure.ts';
 import { otherSide } from '../../machines/protocol.ts';
 import type { ProbeInput, ProcessInput, ProcessReport, Release, TreeInput } from '../../machines/slots.ts';
 import type { Desk } from './desk.ts';
+import { settleProxy } from './proxy.ts';
 import { isBeside, portFor, releaseName, releaseOf, wantsPort, watchdogOf } from './release.ts';
 import { fingerprint, isFitToAdopt } from './remains.ts';
 import { steadyTime } from '../clock.ts';
@@ -13,7 +14,7 @@ import { adoptProgram } from '../process/adopt.ts';
 import { endByForce } from '../process/end.ts';
 import { bootId } from '../process/identity.ts';
 import { type RunningProgram, startProgram, stopCommandOf, surroundingsOf } from '../process/program.ts';
-import { openSockets, type Sockets } from '../process/sockets.ts';
+import type { Sockets } from '../process/sockets.ts';
 import { endGently } from '../process/stop.ts';
 import type { Tree } from '../process/tree.ts';
 import { runAs } from '../process/user.ts';
@@ -51,7 +52,7 @@ export function run(
   if (adopted !== null) return adopted;
   const { config } = input;
   const isPlain = !isBeside(config) && !wantsPort(config) && config.application.listen.length === 0;
-  if (isPlain && desk.sockets === null) return start(input, nothing, { desk, trees, report });
+  if (isPlain && !desk.hasDoors) return start(input, nothing, { desk, trees, report });
   return startWhen(equipmentFor(input, desk), input, { desk, trees, report });
 }
 
@@ -72,18 +73,12 @@ const nothing: Equipment = { release: null, sockets: null };
 
 /** Rejects with a `Failure`. */
 async function equipmentFor({ config, revision, side }: ProcessInput, desk: Desk): Promise<Equipment> {
-  const { listen, user } = config.application;
-  const { uid, gid } = runAs(user);
-  const owner = uid === null || gid === null ? null : { uid, gid };
-  mustStand(desk.paths);
-  const folder = desk.paths.directory;
-  desk.sockets =
-    listen.length === 0 && desk.sockets === null
-      ? null
-      : await openSockets({ listen, folder, mark: desk.mark(), owner, open: desk.sockets });
+  const sockets = await desk.openSockets(config);
+  // Side by side the one before may still have need of it: then it is seen to when that is left.
+  if (config.application.proxy !== null || !isBeside(config)) await settleProxy(config, desk);
   const port = wantsPort(config) ? await portFor(revision, side, desk) : null;
   const name = isBeside(config) ? releaseName(config.repository.localPath) : null;
-  return { release: { name, port }, sockets: desk.sockets };
+  return { release: { name, port }, sockets };
 }
 
 function startWhen(ready: Promise<Equipment>, input: ProcessInput, scene: Scene): Pick<RunningProgram, 'leave'> {

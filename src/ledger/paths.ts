@@ -37,6 +37,7 @@ export interface AppPaths {
   readonly logs: string;
   readonly appLog: string;
   readonly deployLog: string;
+  readonly proxyLog: string;
 }
 
 /**
@@ -101,6 +102,7 @@ function appPaths(root: string, name: string): AppPaths {
     logs,
     appLog: join(logs, 'app.log'),
     deployLog: join(logs, 'deploy.log'),
+    proxyLog: join(logs, 'proxy.log'),
   };
 }
 

@@ -283,19 +283,6 @@ suite('Every key', () => {
     assert.deepEqual(application.environment, { _JAVA_OPTIONS: '-X', __proto__x: 'y' });
     await good(`_top = 1\n[_section]\nx = 1\nx = 2\n${repositoryIni}$x = 1\n_y: 2\n_y: 3\n`, 'app.ini');
   });
-
-  test('of a later version is refused by name', async () => {
-    const later = { application: { proxy: '8080', 'drain timeout': 5 } };
-    const problems = await problemsWith(later);
-    const names = Object.entries(later).flatMap(([section, keys]) =>
-      Object.keys(keys).map((key) => `${section}.${key}`),
-    );
-    assert.deepEqual(
-      problems.map(({ key }) => key),
-      names,
-    );
-    assert.ok(problems.every(({ message }) => message === 'is not supported yet'));
-  });
 });
 
 suite('INI', () => {

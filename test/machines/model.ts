@@ -15,7 +15,7 @@ import { inert, type Outcome, player } from './player.ts';
 // Timers fire in any order, slots answer in any way, processes die whenever they like.
 
 const slots = Object.fromEntries(
-  ['open', 'ask', 'fetch', 'test', 'pull', 'script', 'handOver', 'drain', 'close'].map((slot) => [slot, inert]),
+  ['open', 'ask', 'fetch', 'test', 'pull', 'script', 'handOver', 'drain', 'shut', 'close'].map((slot) => [slot, inert]),
 );
 const machines = {
   app: appMachine.provide({ actors: { program: inert, ...slots } as never }),

@@ -180,6 +180,7 @@ export function played(world: World, clock: SimulatedClock) {
         deed('drain');
         await world.gate('drain', signal);
       }),
+      shut: fromPromise(() => Promise.resolve()),
       close: fromPromise(async () => {
         deed('close');
       }),

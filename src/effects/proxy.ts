@@ -1,0 +1,181 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { AppConfig } from '../../machines/config.ts';
+import { asFailure, Failure } from '../../machines/failure.ts';
+import { crashDelay, isSame } from '../../machines/policy.ts';
+import type { ProcessReport } from '../../machines/slots.ts';
+import { errorCode } from '../ledger/paths.ts';
+import { appendTo } from '../logs/open.ts';
+import { here } from '../platform/here.ts';
+import { adoptProgram } from '../process/adopt.ts';
+import { endByForce } from '../process/end.ts';
+import { bootId, type Identity, isAlive } from '../process/identity.ts';
+import { type RunningProgram, startProgram } from '../process/program.ts';
+import { endGently } from '../process/stop.ts';
+import { treeOf } from '../process/tree.ts';
+import { type ProxySettings, startArgv } from '../proxy/settings.ts';
+import type { Desk } from './desk.ts';
+
+// The proxy of an app is kept up like a program, and like one it outlives Huddle.
+
+/** A proxy that is kept up. */
+export interface KeptProxy {
+  readonly settings: ProxySettings;
+  /** Ends it when its open requests are answered, or the drain timeout is over. */
+  end(): Promise<void>;
+  /** Leaves it running, to the next Huddle. */
+  leave(): void;
+}
+
+/** What the next Huddle finds. */
+interface ProxyRecord extends Identity {
+  readonly mark: string;
+  readonly since: number;
+  readonly settings: ProxySettings;
+}
+
+/** Has the proxy that the config wants kept up, and no other; answers where it is told what to do. null: none is wanted. */
+export async function settleProxy(config: AppConfig, desk: Desk): Promise<string | null> {
+  const { proxy, drainTimeout } = config.application;
+  if (proxy === null) {
+    await endProxy(desk);
+    return null;
+  }
+  const settings: ProxySettings = {
+    listen: proxy,
+    control: controlOf(desk),
+    memory: join(desk.paths.directory, 'proxy-memory.json'),
+    drainTimeout,
+  };
+  const before = desk.proxy;
+  if (before !== null && isSame(before.settings, settings)) return settings.control;
+  desk.proxy = keep(settings, config, desk);
+  // The new one has taken the doors: the old one answers what it has begun with.
+  await before?.end();
+  return settings.control;
+}
+
+/** Ends the proxy of an app that is to have none, also one that an earlier Huddle has left. */
+export async function endProxy(desk: Desk): Promise<void> {
+  const left = desk.proxy === null ? readRecord(desk) : null;
+  await desk.proxy?.end();
+  desk.proxy = null;
+  if (left !== null) await endTree(left, left.settings.drainTimeout, desk);
+  rmSync(recordIn(desk), { force: true });
+}
+
+/** Where the proxy of an app is told what to do. Throws `path-occupied` where the system takes no path as long. */
+export function controlOf({ paths }: Desk): string {
+  const near = join(paths.directory, 'proxy.sock');
+  const pipe = here.controlPipe(join(paths.directory, 'proxy'));
+  if (pipe !== null) return pipe;
+  if (Buffer.byteLength(near) < here.socketLimit) return near;
+  const hint = `Make the path shorter than ${here.socketLimit} bytes with --state DIR.`;
+  throw new Failure('path-occupied', {
+    doing: 'starting the proxy at',
+    subject: near,
+    reason: 'the path is too long',
+    hint,
+  });
+}
+
+/** The mark of the proxy that an earlier Huddle has left; null where it has left none. */
+export function markOfProxy(desk: Desk): string | null {
+  return readRecord(desk)?.mark ?? null;
+}
+
+function keep(settings: ProxySettings, config: AppConfig, desk: Desk): KeptProxy {
+  let running: Pick<RunningProgram, 'leave'> | null = null;
+  let root: Identity & { readonly mark: string } = { pid: 0, startTime: 0, bootId, mark: '' };
+  let exits = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
+
+  const heard = (report: ProcessReport): void => {
+    if (report.type === 'process.spawned' || isOver) return;
+    exits += 1;
+    const reason = report.type === 'process.failed' ? report.failure.message : 'it has ended by itself';
+    desk.warnOf(proxyFailure(settings, reason));
+    timer = setTimeout(begin, crashDelay(exits));
+  };
+  const begin = (): void => {
+    const mark = desk.mark();
+    const started = startProgram(programOf({ settings, config, desk, mark }), heard);
+    running = started;
+    if (started.tree === null) return;
+    root = { ...started.tree.root, mark };
+    writeRecord({ ...root, since: Date.now(), settings }, desk);
+  };
+  const found = desk.proxy === null ? readRecord(desk) : null;
+  if (found !== null && isAlive(found) && isSame(found.settings, settings)) {
+    root = found;
+    running = adoptProgram(found, { log: desk.paths.proxyLog, since: found.since }, heard);
+  } else begin();
+
+  const leave = (): void => {
+    isOver = true;
+    clearTimeout(timer);
+    running?.leave();
+  };
+  return {
+    settings,
+    leave,
+    async end() {
+      leave();
+      if (root.pid !== 0) await endTree(root, settings.drainTimeout, desk);
+    },
+  };
+}
+
+/** A proxy is started as a program is: of Huddle's own user, who may open its control socket. */
+function programOf({
+  settings,
+  config,
+  desk,
+  mark,
+}: {
+  settings: ProxySettings;
+  config: AppConfig;
+  desk: Desk;
+  mark: string;
+}) {
+  const none = { directory: '.', environment: {}, environmentFile: null, user: null, listen: [] };
+  const application = { ...config.application, ...none, start: startArgv(settings) };
+  const repository = { ...config.repository, localPath: desk.paths.directory };
+  const placed = { ...config, application, repository };
+  return { name: desk.name, revision: '', config: placed, mark, log: desk.paths.proxyLog, openLog: appendTo };
+}
+
+async function endTree(root: Identity & { readonly mark: string }, drainTimeout: number, desk: Desk): Promise<void> {
+  const tree = treeOf(root, desk.paths.proxyLog);
+  const patience = AbortSignal.timeout((drainTimeout + 5) * 1000);
+  try {
+    await endGently(tree, { signal: 'SIGTERM', command: null, warn: desk.warnOf }, patience);
+  } catch {
+    await endByForce(tree, new AbortController().signal);
+  }
+}
+
+function readRecord(desk: Desk): ProxyRecord | null {
+  try {
+    return JSON.parse(readFileSync(recordIn(desk), 'utf8')) as ProxyRecord;
+  } catch (thrown) {
+    if (errorCode(thrown) !== 'ENOENT') desk.warnOf(asFailure(thrown));
+    return null;
+  }
+}
+
+function writeRecord(record: ProxyRecord, desk: Desk): void {
+  const fresh = `${recordIn(desk)}.new`;
+  writeFileSync(fresh, JSON.stringify(record), { mode: 0o600 });
+  renameSync(fresh, recordIn(desk));
+}
+
+function recordIn({ paths }: Desk): string {
+  return join(paths.directory, 'proxy.json');
+}
+
+function proxyFailure({ listen }: ProxySettings, reason: string): Failure {
+  const hint = 'Its own output is in logs/proxy.log; it is started again.';
+  return new Failure('not-running', { doing: 'keeping up', subject: `the proxy on port ${listen.port}`, reason, hint });
+}
