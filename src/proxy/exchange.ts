@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse }
 import type { Socket } from 'node:net';
 import { errorCode } from '../platform/error-code.ts';
 import type { Gate, Waiter } from './gate.ts';
-import { answerHeaders, Refusal, requestHeaders } from './headers.ts';
+import { addTrailers, answerHeaders, hasBody, Refusal, requestHeaders } from './headers.ts';
 import type { Guest, Lane, Lanes } from './lanes.ts';
 import { connected, joined, switchedHead } from './upgrade.ts';
 
@@ -242,21 +242,5 @@ export class Exchange implements Guest, Waiter {
     this.#visit.request.unpipe();
     this.#visit.request.resume();
     if (lane !== null) this.#hall.lanes.leave(lane, this);
-  }
-}
-
-/** By its head, whether or not a byte comes. */
-export const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
-
-function addTrailers(to: ClientRequest | ServerResponse, { rawTrailers }: IncomingMessage): void {
-  const pairs: [string, string][] = [];
-  for (let index = 0; index + 1 < rawTrailers.length; index += 2) {
-    pairs.push([rawTrailers[index] ?? '', rawTrailers[index + 1] ?? '']);
-  }
-  try {
-    if (pairs.length > 0) to.addTrailers(pairs);
-  } catch {
-    to.destroy();
   }
 }

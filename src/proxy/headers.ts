@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import { BlockList, isIPv6, type Socket } from 'node:net';
 
 /** A request that must not be passed on, and the status that says so. */
@@ -68,6 +68,23 @@ export function requestHeaders(request: IncomingMessage, isUpgrade: boolean): st
   if (isUpgrade) sent.push('Connection', 'Upgrade', 'Upgrade', headers.upgrade ?? '');
   sent.push(...forwarded(request));
   return sent;
+}
+
+/** By its head, whether or not a byte comes. */
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+
+/** Passes on what came after a body. Node refuses some of it, and then the message is not whole. */
+export function addTrailers(to: ClientRequest | ServerResponse, { rawTrailers }: IncomingMessage): void {
+  const pairs: [string, string][] = [];
+  for (let index = 0; index + 1 < rawTrailers.length; index += 2) {
+    pairs.push([rawTrailers[index] ?? '', rawTrailers[index + 1] ?? '']);
+  }
+  try {
+    if (pairs.length > 0) to.addTrailers(pairs);
+  } catch {
+    to.destroy();
+  }
 }
 
 /** Node sends chunks with any other, also where there are none. */

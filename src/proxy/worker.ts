@@ -3,8 +3,9 @@ import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorCode } from '../platform/error-code.ts';
 import { Board } from './board.ts';
-import { Exchange, type Hall, hasBody } from './exchange.ts';
+import { Exchange, type Hall } from './exchange.ts';
 import { Gate } from './gate.ts';
+import { hasBody } from './headers.ts';
 import { Lanes } from './lanes.ts';
 import type { Order, Report, WorkerData } from './crew.ts';
 
