@@ -204,7 +204,9 @@ while [ $# -gt 0 ]; do
 done
 `;
 
-/** Removes the links to what is lent, which no release needs any more. What is not lent stays, and stays noted. */
+/**
+ * Removes the links to what is lent, which no release needs any more. What else is in `shared` stays, and stays noted.
+ */
 export async function dropLent(store: GitRepository): Promise<void> {
   const all = await readShared(store);
   if (all === null) return;
@@ -218,7 +220,8 @@ done
 rmdir shared 2>/dev/null || :
 `;
   await runScript(store, script, [store.workTree, ...lent]);
-  const kept = all.filter((path) => !lent.includes(path));
+  const there = await Promise.all(all.map((path) => lstat(join(store.workTree, 'shared', path)).catch(() => null)));
+  const kept = all.filter((_, index) => there[index] !== null);
   await noteShared(store, kept.length === 0 ? null : kept);
 }
 

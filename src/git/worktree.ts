@@ -68,6 +68,7 @@ async function addWorktree(store: GitRepository, at: Pick<Release, 'name' | 'dir
 /** A power cut makes a release that was not synced begin anew. */
 const unsynced = { settings: ['-c', 'core.fsync=none'] };
 
+// Its own config is for git by hand, where the store has `extensions.worktreeConfig` and says that it is bare.
 async function layOut(worktree: GitRepository, revision: Revision): Promise<void> {
   const { gitDir, workTree } = worktree;
   const script = `
@@ -76,6 +77,7 @@ printf 'gitdir: %s\\n' "$3" > "$2/.git"
 cd "$1"
 echo 'A release that Huddle keeps' > locked
 echo ../.. > commondir
+printf '[core]\\n\\tbare = false\\n' > config.worktree
 printf '%s/.git\\n' "$2" > gitdir
 printf '%s\\n' "$4" > HEAD
 `;

@@ -54,6 +54,8 @@ suite('a release', { concurrency: 3 }, () => {
     assert.match(git(at.local, 'worktree', 'list'), /\(bare\)\n.*\n.*detached/);
     assert.ok(!existsSync(join(at.local, '.git/worktrees', first.name, 'objects')));
     assert.match(await plainly(at.local, 'clean', '-fdx'), /must be run in a work tree/);
+    git(at.local, 'config', 'extensions.worktreeConfig', 'true');
+    assert.equal(git(second.directory, 'status', '--porcelain'), '');
     const opened = await openWorkingCopy(at.place(), 'place', patience);
     assert.equal(opened.head, two);
   });
