@@ -1,4 +1,5 @@
-import { drainInput, historyEntry, scriptInput, takeOverInput } from './app-context.ts';
+import { historyEntry } from './app-context.ts';
+import { drainInput, scriptInput, takeOverInput } from './app-inputs.ts';
 import { deployedNews, rejectedNews, savedNews, stayNews } from './app-news.ts';
 import { appTrial } from './app-trial.ts';
 import { asFailure } from './failure.ts';

@@ -1,20 +1,19 @@
 import type { AppConfig } from './config.ts';
 import type { Facts, HistoryEntry, Revision } from './facts.ts';
 import type { Failure } from './failure.ts';
-import { changedSections, checkDelay, isRejected } from './policy.ts';
+import { changedSections, checkDelay, configIn, isRejected } from './policy.ts';
 import {
   type AppCommand,
   type AppInput,
   noProgram,
   type OtherReport,
-  otherSide,
   type ProgramReport,
   type ProgramStatus,
   type ProgramTold,
   type Side,
   type World,
 } from './protocol.ts';
-import type { Asked, DrainInput, FetchInput, HandOverInput, Opened, OpenInput, ScriptInput } from './slots.ts';
+import type { Asked, Opened } from './slots.ts';
 
 // What an app's machine knows: plain functions for its charts.
 
@@ -252,51 +251,4 @@ export function runningConfig({ config, placedAt }: Pick<AppContext, 'config' | 
 export function startConfig({ config, placedAt }: Pick<AppContext, 'config' | 'placedAt'>): AppConfig {
   const isHere = placedAt?.localPath === config.repository.localPath;
   return isHere ? configIn(config, placedAt.directory) : config;
-}
-
-/** A config by which a program runs in this folder. */
-export function configIn(config: AppConfig, directory: string): AppConfig {
-  if (config.repository.localPath === directory) return config;
-  return { ...config, repository: { ...config.repository, localPath: directory } };
-}
-
-// -- what the slots are given -------------------------------------------------------------------------------------
-
-export function openInput({ name, config, facts, program, placedAt }: AppContext): OpenInput {
-  const isDown = program.state === 'down';
-  const isHere = !isDown && placedAt?.localPath === config.repository.localPath;
-  return {
-    name,
-    config,
-    want: facts.good !== null && isDown ? 'place' : 'tip',
-    running: isHere ? facts.current : null,
-  };
-}
-
-export function fetchInput({ name, config, facts, wish, asked }: AppContext): FetchInput {
-  const named = wish?.type === 'deploy' ? wish.revision : null;
-  return { name, config, branch: facts.branch ?? '', revision: named ?? asked?.tip ?? '', from: facts.current };
-}
-
-/** Before anything serves there is nobody to hand over from. */
-export function handOverInput({ name, config, lead, facts, target, placedAt }: AppContext): HandOverInput {
-  const directory = target?.directory ?? placedAt?.directory ?? config.repository.localPath;
-  return { name, config, side: lead, revision: target?.revision ?? facts.current ?? '', directory, from: null };
-}
-
-/** The one on trial is to take over from the one that leads. */
-export function takeOverInput(context: AppContext): HandOverInput {
-  const { lead, facts } = context;
-  const from = { side: lead, revision: facts.current ?? '' };
-  return { ...handOverInput(context), side: otherSide(lead), from };
-}
-
-export function drainInput({ name, config, lead }: AppContext): DrainInput {
-  return { name, config, side: otherSide(lead) };
-}
-
-/** What prepares for a revision runs where the one before is. */
-export function scriptInput({ name, config, target, placedAt }: AppContext, hook: ScriptInput['hook']): ScriptInput {
-  const directory = hook === 'post-pull' ? target?.directory : placedAt?.directory;
-  return { name, config, hook, revision: target?.revision ?? '', directory: directory ?? null };
 }

@@ -1,4 +1,5 @@
-import { handOverInput, historyEntry, scriptInput } from './app-context.ts';
+import { historyEntry } from './app-context.ts';
+import { handOverInput, scriptInput } from './app-inputs.ts';
 import { deployedNews, keptNews, rejectedNews, rollingBackNews, savedNews, stoppingNews } from './app-news.ts';
 import { appSetup } from './app-setup.ts';
 import { asFailure } from './failure.ts';

@@ -1,4 +1,5 @@
-import { type AppMoment, fetchInput, historyEntry, openInput } from './app-context.ts';
+import { type AppMoment, historyEntry } from './app-context.ts';
+import { fetchInput, openInput } from './app-inputs.ts';
 import {
   type Answered,
   bootNews,

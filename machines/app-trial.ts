@@ -1,7 +1,7 @@
 import { assign, enqueueActions } from 'xstate';
-import { beginAttempt, configIn } from './app-context.ts';
+import { beginAttempt } from './app-context.ts';
 import { appSetup } from './app-setup.ts';
-import { acceptance, withRejection } from './policy.ts';
+import { acceptance, configIn, withRejection } from './policy.ts';
 import { otherSide } from './protocol.ts';
 
 /** What side by side adds to the vocabulary: a trial beside the program that leads, and taking its place. */

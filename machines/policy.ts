@@ -111,6 +111,12 @@ export function programPart({ application, repository }: AppConfig): unknown {
   return { ...started, localPath: repository.localPath, ...given };
 }
 
+/** A config by which a program runs in this folder. */
+export function configIn(config: AppConfig, directory: string): AppConfig {
+  if (config.repository.localPath === directory) return config;
+  return { ...config, repository: { ...config.repository, localPath: directory } };
+}
+
 /** The sections that differ, by their names in a config file. */
 export function changedSections(now: AppConfig, next: AppConfig): string[] {
   const sections = Object.keys(next) as (keyof AppConfig)[];

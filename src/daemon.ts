@@ -280,7 +280,7 @@ function programsAt(desks: ReadonlyMap<string, Desk>) {
 
 function rotatedLogs({ context }: HuddleSnapshot, desk: (name: string) => Desk): RotatedLog[] {
   return Object.values(context.slots).flatMap(({ name, config: { logs } }) => {
-    const { appLog, deployLog, root } = desk(name).paths;
-    return [appLog, deployLog].map((path) => ({ path, base: root, size: logs.size, keep: logs.keep }));
+    const { appLog, deployLog, proxyLog, root } = desk(name).paths;
+    return [appLog, deployLog, proxyLog].map((path) => ({ path, base: root, size: logs.size, keep: logs.keep }));
   });
 }

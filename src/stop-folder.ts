@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import type { AppConfig } from '../machines/config.ts';
-import { configIn } from '../machines/app-context.ts';
+import { configIn } from '../machines/policy.ts';
 import { asFailure, type Failure } from '../machines/failure.ts';
 import { configFiles, readFromDisk } from './config/file.ts';
 import { appName } from './config/name.ts';

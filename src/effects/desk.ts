@@ -13,7 +13,7 @@ import { bootId } from '../process/identity.ts';
 import { appPrefix, folderMark, newMark } from '../process/mark.ts';
 import { closeSockets, openSockets, type Sockets } from '../process/sockets.ts';
 import { type RunAs, runAs } from '../process/user.ts';
-import type { KeptProxy } from './proxy.ts';
+import type { ProxySettings } from '../proxy/settings.ts';
 import type { Turns } from './turns.ts';
 
 /** What every app of a Huddle shares. */
@@ -80,6 +80,15 @@ export interface Desk {
   taken(): Failure | null;
   /** A line of Huddle's own log about this app. */
   readonly warnOf: (failure: Failure) => void;
+}
+
+/** A proxy that is kept up. */
+export interface KeptProxy {
+  readonly settings: ProxySettings;
+  /** Ends it when its open requests are answered, or the drain timeout is over. */
+  end(): Promise<void>;
+  /** Leaves it running, to the next Huddle. */
+  leave(): void;
 }
 
 export function openDesk(name: string, office: Office): Desk {

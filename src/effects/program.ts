@@ -84,15 +84,16 @@ async function equipmentFor({ config, revision, side }: ProcessInput, desk: Desk
 function startWhen(ready: Promise<Equipment>, input: ProcessInput, scene: Scene): Pick<RunningProgram, 'leave'> {
   let running: RunningProgram | null = null;
   let isLeft = false;
-  ready.then(
-    (equipment) => {
+  const begin = async (): Promise<void> => {
+    try {
+      const equipment = await ready;
       if (!isLeft) running = start(input, equipment, scene);
-    },
-    (thrown: unknown) => {
+    } catch (thrown) {
       const failure = asFailure(orRefused(thrown, 'preparing', input.name));
       if (!isLeft) scene.report({ type: 'process.failed', failure, at: Date.now() });
-    },
-  );
+    }
+  };
+  void begin();
   return {
     leave() {
       isLeft = true;

@@ -4,9 +4,8 @@ import type { AppConfig } from '../../machines/config.ts';
 import { asFailure, Failure } from '../../machines/failure.ts';
 import { crashDelay, isSame } from '../../machines/policy.ts';
 import type { ProcessReport } from '../../machines/slots.ts';
-import { errorCode } from '../ledger/paths.ts';
+import { errorCode, mustFit } from '../ledger/paths.ts';
 import { appendTo } from '../logs/open.ts';
-import { here } from '../platform/here.ts';
 import { adoptProgram } from '../process/adopt.ts';
 import { endByForce } from '../process/end.ts';
 import { bootId, type Identity, isAlive } from '../process/identity.ts';
@@ -14,18 +13,9 @@ import { type RunningProgram, startProgram } from '../process/program.ts';
 import { endGently } from '../process/stop.ts';
 import { treeOf } from '../process/tree.ts';
 import { type ProxySettings, startArgv } from '../proxy/settings.ts';
-import type { Desk } from './desk.ts';
+import type { Desk, KeptProxy } from './desk.ts';
 
 // The proxy of an app is kept up like a program, and like one it outlives Huddle.
-
-/** A proxy that is kept up. */
-export interface KeptProxy {
-  readonly settings: ProxySettings;
-  /** Ends it when its open requests are answered, or the drain timeout is over. */
-  end(): Promise<void>;
-  /** Leaves it running, to the next Huddle. */
-  leave(): void;
-}
 
 /** What the next Huddle finds. */
 interface ProxyRecord extends Identity {
@@ -43,10 +33,11 @@ export async function settleProxy(config: AppConfig, desk: Desk): Promise<string
   }
   const settings: ProxySettings = {
     listen: proxy,
-    control: controlOf(desk),
+    control: desk.paths.proxySocket,
     memory: join(desk.paths.directory, 'proxy-memory.json'),
     drainTimeout,
   };
+  mustFit(settings.control);
   const before = desk.proxy;
   if (before !== null && isSame(before.settings, settings)) return settings.control;
   desk.proxy = keep(settings, config, desk);
@@ -62,21 +53,6 @@ export async function endProxy(desk: Desk): Promise<void> {
   desk.proxy = null;
   if (left !== null) await endTree(left, left.settings.drainTimeout, desk);
   rmSync(recordIn(desk), { force: true });
-}
-
-/** Where the proxy of an app is told what to do. Throws `path-occupied` where the system takes no path as long. */
-export function controlOf({ paths }: Desk): string {
-  const near = join(paths.directory, 'proxy.sock');
-  const pipe = here.controlPipe(join(paths.directory, 'proxy'));
-  if (pipe !== null) return pipe;
-  if (Buffer.byteLength(near) < here.socketLimit) return near;
-  const hint = `Make the path shorter than ${here.socketLimit} bytes with --state DIR.`;
-  throw new Failure('path-occupied', {
-    doing: 'starting the proxy at',
-    subject: near,
-    reason: 'the path is too long',
-    hint,
-  });
 }
 
 /** The mark of the proxy that an earlier Huddle has left; null where it has left none. */

@@ -72,7 +72,7 @@ export function watchdogOf(watchdog: Watchdog, release: Release | null): Watchdo
       return { ...watchdog, probe: { ...probe, url: fill(probe.url) } };
     case 'tcp':
       return { ...watchdog, probe: { ...probe, port: probe.port === '{port}' ? port : probe.port } };
-    case 'command':
+    default:
       return watchdog;
   }
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AppConfig, Application } from '../../machines/config.ts';
-import { configIn } from '../../machines/app-context.ts';
-import { programPart } from '../../machines/policy.ts';
+import { configIn, programPart } from '../../machines/policy.ts';
 import type { ProgramRecord } from '../ledger/app-ledger.ts';
 import { endByForce, endMarked } from '../process/end.ts';
 import { isAlive } from '../process/identity.ts';

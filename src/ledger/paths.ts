@@ -38,6 +38,8 @@ export interface AppPaths {
   readonly appLog: string;
   readonly deployLog: string;
   readonly proxyLog: string;
+  /** Where its proxy is told what to do; on Windows a named pipe. */
+  readonly proxySocket: string;
 }
 
 /**
@@ -103,6 +105,7 @@ function appPaths(root: string, name: string): AppPaths {
     appLog: join(logs, 'app.log'),
     deployLog: join(logs, 'deploy.log'),
     proxyLog: join(logs, 'proxy.log'),
+    proxySocket: here.controlPipe(join(directory, 'proxy')) ?? join(directory, 'proxy.sock'),
   };
 }
 
@@ -133,6 +136,13 @@ function socketPath(root: string, name = 'huddle.sock'): string {
   }
   const hash = createHash('sha256').update(root).digest('hex').slice(0, 24);
   return join(folder, `${hash}.sock`);
+}
+
+/** Throws `path-occupied` where the system takes no socket of so long a path. */
+export function mustFit(socket: string): void {
+  if (here.controlPipe(socket) !== null || Buffer.byteLength(socket) < here.socketLimit) return;
+  const hint = `Make the path shorter than ${here.socketLimit} bytes with --state DIR.`;
+  throw new Failure('path-occupied', { doing: 'opening', subject: socket, reason: 'the path is too long', hint });
 }
 
 /** What the operating system refused, in words for people. */

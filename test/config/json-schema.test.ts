@@ -86,7 +86,7 @@ suite('The JSON Schema', () => {
     for (const [section, keys] of sections) {
       const properties = top[section]?.['properties'] as Readonly<Record<string, JsonSchema>>;
       assert.deepEqual(Object.keys(properties), [...keys.keys()]);
-      for (const name of keys.keys()) {
+      for (const [name, key] of keys) {
         const described = properties[name];
         assert.ok(String(described?.['description']).includes(key.meaning));
         if (described !== undefined && 'default' in described)

@@ -33,9 +33,9 @@ function proxied(stage: Scene, remote: string, port: number, strategy: string): 
 function visitor(port: number) {
   const seen = new Set<string>();
   const failed: string[] = [];
-  let isOver = false;
+  const end = new AbortController();
   const visit = async () => {
-    while (!isOver) {
+    while (!end.signal.aborted) {
       try {
         const response = await fetch(`http://127.0.0.1:${port}/`);
         const text = await response.text();
@@ -50,7 +50,7 @@ function visitor(port: number) {
   const visits = visit();
   return {
     async end() {
-      isOver = true;
+      end.abort();
       await visits;
       return { seen: [...seen].toSorted(), failed };
     },

@@ -35,9 +35,9 @@ function visitor(stage: Scene) {
   const seen = new Set<string>();
   const failed: string[] = [];
   let asked = 0;
-  let isOver = false;
+  const end = new AbortController();
   const visit = async () => {
-    while (!isOver) {
+    while (!end.signal.aborted) {
       const port = readFileSync(front(stage), 'utf8').trim();
       asked += 1;
       try {
@@ -52,7 +52,7 @@ function visitor(stage: Scene) {
   const visits = visit();
   return {
     async end() {
-      isOver = true;
+      end.abort();
       await visits;
       return { seen: [...seen], failed, asked };
     },
