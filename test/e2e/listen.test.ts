@@ -16,9 +16,9 @@ const release = (version: string): Files => ({
 function visitor(port: number) {
   const seen = new Set<string>();
   const failed: string[] = [];
-  let isOver = false;
+  const enough = new AbortController();
   const visit = async () => {
-    while (!isOver) {
+    while (!enough.signal.aborted) {
       try {
         seen.add((await (await fetch(`http://127.0.0.1:${port}/`)).text()).trim());
       } catch (error) {
@@ -30,7 +30,7 @@ function visitor(port: number) {
   return {
     seen,
     async end() {
-      isOver = true;
+      enough.abort();
       await Promise.all(visits);
       return { seen: [...seen], failed };
     },

@@ -1,11 +1,11 @@
 import { Agent, get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestContext } from 'node:test';
-import { parse } from 'jsonc-parser';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Application } from '../../machines/config.ts';
-import { listenOf } from '../../src/config/listen.ts';
+import { describeProblem } from '../../src/config/problem.ts';
+import { readConfig } from '../../src/config/read.ts';
 import { openSockets, type Sockets } from '../../src/process/sockets.ts';
 import { endGently } from '../../src/process/stop.ts';
 import { newMark } from '../../src/process/mark.ts';
@@ -46,19 +46,18 @@ export class Server {
   static async open(context: TestContext, name: string, port: number): Promise<Server> {
     const workshop = new Workshop(context);
     cpSync(join(servers, 'app'), workshop.copy, { recursive: true });
-    const { application } = parse(readFileSync(join(servers, `${name}.json`), 'utf8')) as Example;
+    const { start, stopSignal, listen } = await configOf(name);
     const nginx = join(workshop.copy, 'nginx.conf');
-    writeFileSync(nginx, readFileSync(nginx, 'utf8').replace(application.listen, `127.0.0.1:${port}`));
+    writeFileSync(nginx, readFileSync(nginx, 'utf8').replace('127.0.0.1:8087', `127.0.0.1:${port}`));
     const sockets = await openSockets({
-      listen: [listenOf(`127.0.0.1:${port}`, { folder: '/', home: '/' })],
+      listen: listen.map((address) => (address.kind === 'tcp' ? { ...address, port } : address)),
       folder: workshop.folder,
       mark: newMark(workshop.hash, 'shop'),
       owner: null,
       open: null,
     });
     context.after(() => sockets.close());
-    const stopSignal = `SIG${application['stop signal'] ?? 'TERM'}`;
-    return new Server(workshop, sockets, port, { start: application.start, stopSignal });
+    return new Server(workshop, sockets, port, { start, stopSignal });
   }
 
   /** Starts a release; resolves when it has answered. */
@@ -127,12 +126,11 @@ export async function handOvers(server: Server, times: number): Promise<readonly
   return counts;
 }
 
-interface Example {
-  readonly application: {
-    readonly start: readonly string[];
-    readonly listen: string;
-    readonly 'stop signal'?: string;
-  };
+async function configOf(name: string): Promise<Application> {
+  const path = join(servers, `${name}.json`);
+  const { config, problems } = await readConfig({ path, content: readFileSync(path) }, { folder: servers, home: '/' });
+  if (config === null) throw new Error(problems.map(describeProblem).join('\n'));
+  return config.application;
 }
 
 function request(port: number, agent: Agent | false): Promise<string> {
