@@ -160,7 +160,7 @@ type Complaint = readonly [code: FailureCode, reason: string, hint: string];
 
 const complaints: Readonly<Record<string, (listen: Listen) => Complaint>> = {
   EADDRINUSE: (listen) => {
-    const hint = 'End it, or choose another address in application.listen.';
+    const hint = 'End it, or choose another address; if it is the program of this app, stop and start the app.';
     return ['path-occupied', `it is in use${by(listen)}`, hint];
   },
   EADDRNOTAVAIL: () => [
@@ -185,8 +185,7 @@ function by(listen: Listen): string {
       : listen.kind === 'tcp' && at.port === listen.port && doMeet(at.host, listen.host),
   );
   const holders = inodes.flatMap(({ inode }) => holdersOf(inode));
-  if (holders.some(({ pid, argv }) => pid === process.pid || argv.includes(keeperName)))
-    return ' by another app of Huddle';
+  if (holders.some(({ pid, argv }) => pid === process.pid || argv.includes(keeperName))) return ' by an app of Huddle';
   return holders.length === 0 ? '' : ` by ${holders.slice(0, 2).map(nameOf).join(' and ')}`;
 }
 

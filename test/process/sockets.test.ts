@@ -12,7 +12,7 @@ import { inodeOf } from '../../src/platform/listeners.ts';
 import { endByForce } from '../../src/process/end.ts';
 import { isAlive, sendSignal } from '../../src/process/identity.ts';
 import { newMark } from '../../src/process/mark.ts';
-import { markOfKeeper, openSockets, type Sockets, type SocketsInput } from '../../src/process/sockets.ts';
+import { closeSockets, markOfKeeper, openSockets, type Sockets, type SocketsInput } from '../../src/process/sockets.ts';
 import { runAs } from '../../src/process/user.ts';
 import { freePort } from '../e2e/proc.ts';
 import { exitOf, isRoot, never, programs, type Started, until, Workshop } from './workshop.ts';
@@ -161,6 +161,16 @@ suite('When Huddle has been killed, the next one', { skip: !isHere }, () => {
     assert.equal(await waiting, `${stage.port} a`);
   });
 
+  test('can give them up without ever having had them', async (t) => {
+    const stage = await scene(t);
+    const path = join(stage.workshop.folder, 'shop.sock');
+    const { keeper } = await stage.openElsewhere([tcp('127.0.0.1', stage.port), { kind: 'unix', path }]);
+    closeSockets(stage.workshop.folder, null);
+    await until(() => !isAlive(keeper), 'its end');
+    await assert.rejects(ask(stage.port), { code: 'ECONNREFUSED' });
+    assert.deepEqual([existsSync(path), leftIn(stage.workshop.folder)], [false, []]);
+  });
+
   test('opens them anew where nobody has kept them', async (t) => {
     const stage = await scene(t);
     const path = join(stage.workshop.folder, 'shop.sock');
@@ -188,7 +198,7 @@ suite('A socket that cannot be opened is told in words', { skip: !isHere }, () =
   test('when another app has the port', async (t) => {
     const [stage, beside] = [await scene(t), await scene(t)];
     await stage.open([tcp('127.0.0.1', stage.port)]);
-    const reason = 'it is in use by another app of Huddle';
+    const reason = 'it is in use by an app of Huddle';
     await assert.rejects(beside.open([tcp('127.0.0.1', stage.port)]), { code: 'path-occupied', reason });
   });
 
