@@ -61,6 +61,8 @@ async function turnTo(to: Destination, desk: Desk, config: AppConfig, signal: Ab
       await takeCurrent(place, name, signal);
     });
   }
+  // Only the files are brought up to date: nobody is to be sent to a program that is not started.
+  if (config.application.start === null) return;
   if (config.scripts.switch.length > 0) await runSwitch(to, desk, config, signal);
   const control = await settleProxy(config, desk);
   const { port } = to.release;

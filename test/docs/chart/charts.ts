@@ -17,17 +17,12 @@ export const charts: Readonly<Record<string, Chart>> = {
   app: {
     machine: appMachine,
     title: 'The life of an app',
-    note: 'In every state: stop leads by stopping to stopped; restart, deploy, rollback and an edited file take effect at once, or after the deployment.',
-    states: {
-      ...asThey('cloning checking testing stopping pulling restarting running waiting stopped'),
-      'beside.pulling': 'pulling',
-      'beside.restarting': 'restarting',
-      'beside.stopping': 'stopping',
-    },
+    note: 'In every state: stop leads by stopping to stopped; restart, deploy, rollback and an edited file take effect at once, or after the deployment. Side by side the order is pulling, restarting, stopping.',
+    states: asThey('cloning checking testing stopping pulling restarting running waiting stopped'),
     choices: [],
     passing: { idle: { waiting: 'nothing to run' }, returning: {} },
     ofEveryState: listed('stop retire shutdown kill detach config restart deploy rollback program.down'),
-    leftOut: ['pulling > stopped'],
+    leftOut: ['pulling > stopped', 'running > restarting'],
     main: listed('running checking testing stopping pulling restarting running'),
   },
   program: {
