@@ -109,19 +109,14 @@ function appPaths(root: string, name: string): AppPaths {
   };
 }
 
-/** The control socket of an app's proxy, in its folder as far as paths may be; on Windows a named pipe. */
-export function proxySocket({ directory }: AppPaths): string {
-  return here.controlPipe(directory) ?? socketPath(directory, 'proxy.sock');
-}
-
 /**
  * `huddle.sock` in the root or, where that path is too long for a socket, `/tmp/huddle-UID/HASH.sock`: UID owns the
  * root (so that an administrator's client finds the Huddle of another user), HASH is that of the root's path. Not
  * under `TMPDIR` or `XDG_RUNTIME_DIR`, which a service and a terminal see differently. The folder must belong to UID
  * alone, or a stranger could put a socket of his own there.
  */
-function socketPath(root: string, name = 'huddle.sock'): string {
-  const near = join(root, name);
+function socketPath(root: string): string {
+  const near = join(root, 'huddle.sock');
   if (Buffer.byteLength(near) < here.socketLimit) return near;
   const owner = statSync(root, { throwIfNoEntry: false })?.uid ?? process.geteuid?.() ?? 0;
   const folder = `/tmp/huddle-${owner}`;
