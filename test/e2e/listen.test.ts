@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { suite, test, type TestContext } from 'node:test';
@@ -20,7 +21,7 @@ function visitor(port: number) {
   const visit = async () => {
     while (!enough.signal.aborted) {
       try {
-        seen.add((await (await fetch(`http://127.0.0.1:${port}/`)).text()).trim());
+        seen.add(await ask(port));
       } catch (error) {
         failed.push(String((error as Error).cause ?? error));
       }
@@ -37,8 +38,8 @@ function visitor(port: number) {
   };
 }
 
-/** An app that serves its first release on a socket that Huddle has opened. */
-async function served(t: TestContext, more: object = {}, strategy = 'side by side') {
+/** An app that is to serve on a socket that Huddle opens. */
+async function prepared(t: TestContext, more: object = {}, strategy = 'side by side') {
   const stage = await scene(t);
   const repo = await stage.repo();
   const first = await repo.publish(release('v1'));
@@ -50,11 +51,23 @@ async function served(t: TestContext, more: object = {}, strategy = 'side by sid
     application: { ...usual['application'], start, listen: `127.0.0.1:${port}`, ...more, ...application },
     deployment: { strategy },
   });
-  await stage.writeConfig('shop', sections());
-  const huddle = stage.startHuddle();
-  const before = await huddle.live('shop', first);
-  return { stage, repo, first, port, huddle, before, sections };
+  return { stage, repo, first, port, sections };
 }
+
+/** That app when it serves its first release. */
+async function served(...what: Parameters<typeof prepared>) {
+  const app = await prepared(...what);
+  await app.stage.writeConfig('shop', app.sections());
+  const huddle = app.stage.startHuddle();
+  const before = await huddle.live('shop', app.first);
+  return { ...app, huddle, before };
+}
+
+async function ask(port: number): Promise<string> {
+  return (await (await fetch(`http://127.0.0.1:${port}/`)).text()).trim();
+}
+
+const hasSystemd = spawnSync('systemd-socket-activate', ['--version']).status === 0;
 
 const isHere = 'BoundSocket' in process.getBuiltinModule('node:net') || 'this Node has no BoundSocket';
 
@@ -131,6 +144,17 @@ suite('An app with a socket of Huddle’s', { concurrency: 2, skip: isHere !== t
     await new Promise<void>((resolve, reject) => connect(path, resolve).on('error', reject).unref());
     await huddle.stop();
     assert.ok(!existsSync(path));
+  });
+
+  test('has the one that systemd opened for Huddle', { skip: !hasSystemd && 'there is no systemd' }, async (t) => {
+    const { stage, port, first, sections } = await prepared(t);
+    await stage.writeConfig('shop', sections());
+    // Starts Huddle at the first connection, which nobody but the program will answer.
+    const huddle = stage.startHuddle([], {}, ['systemd-socket-activate', '-l', `127.0.0.1:${port}`]);
+    const answer = eventually('it is answered', () => ask(port).catch(() => null));
+    await huddle.live('shop', first);
+    assert.equal(await answer, 'v1');
+    await huddle.stop();
   });
 
   test('that is removed while no Huddle runs leaves no socket behind', async (t) => {
