@@ -6,7 +6,9 @@ import { eventually, program, scene, type Scene, type Sections } from './harness
 import { alive } from './proc.ts';
 import type { Files } from './repository.ts';
 
-const release = (version: string): Files => ({ 'web.mjs': program('web.mjs'), version: `${version}\n` });
+/** One that answers what it has begun with before it ends. */
+const polite = program('web.mjs').replace('process.exit(0)', 'server.close(() => process.exit(0))');
+const release = (version: string): Files => ({ 'web.mjs': polite, version: `${version}\n` });
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -85,7 +85,7 @@ suite('The inspector', () => {
       assert.equal(event.rootId, theatre.root.sessionId);
       ids.add(event.sessionId);
     }
-    const definition = heard.find((event) => 'name' in event && event.name === 'program') as { definition?: string };
+    const definition = heard.find((event) => 'name' in event && event.name === 'blue') as { definition?: string };
     const { states } = JSON.parse(definition.definition ?? '').states.instance;
     assert.deepEqual(Object.keys(states), ['serving', 'ending', 'stopping']);
   });

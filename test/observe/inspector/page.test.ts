@@ -108,7 +108,7 @@ suite('The page of the inspector', { skip }, () => {
     const heard = await untilTold(page, 'process');
     assert.deepEqual(
       heard.filter((event) => event.type === '@xstate.actor').map(({ name }: StatelyActorEvent) => name),
-      ['huddle', 'configs', 'app:shop', 'program', 'process', '0.process'],
+      ['huddle', 'configs', 'app:shop', 'blue', 'process', '0.process'],
     );
     await theatre.pass(3);
     theatre.world.tip = 'b';
