@@ -151,7 +151,7 @@ suite('An app with a socket of Huddle’s', { concurrency: 2, skip: isHere !== t
     await stage.writeConfig('shop', sections());
     // Starts Huddle at the first connection, which nobody but the program will answer.
     const huddle = stage.startHuddle([], {}, ['systemd-socket-activate', '-l', `127.0.0.1:${port}`]);
-    const answer = eventually('it is answered', () => ask(port).catch(() => null));
+    const answer = eventually('it is answered', () => ask(port).catch(() => false as const));
     await huddle.live('shop', first);
     assert.equal(await answer, 'v1');
     await huddle.stop();
