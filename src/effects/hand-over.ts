@@ -75,6 +75,21 @@ export async function drain({ side }: DrainInput, desk: Desk, signal: AbortSigna
   if (desk.proxy !== null && port !== null) await drained(desk.proxy.settings.control, port, signal);
 }
 
+/** In place nothing serves meanwhile: requests wait for the next program, and those under way are answered by this one. */
+export async function hold({ config, side }: DrainInput, desk: Desk, signal: AbortSignal): Promise<void> {
+  const port = desk.ledger.programs[side]?.port ?? null;
+  if (desk.proxy === null || port === null || isBeside(config)) return;
+  const { control } = desk.proxy.settings;
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(config.application.stopTimeout * 500)]);
+  try {
+    await pointProxy(control, null, patience);
+    await drained(control, port, patience);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    desk.warnOf(asFailure(thrown));
+  }
+}
+
 /** Nobody is let in any more: the app has been stopped, or leaves with its program. */
 export async function shut(desk: Desk): Promise<void> {
   desk.closeSockets();

@@ -2,6 +2,7 @@ import { asFailure } from '../../machines/failure.ts';
 import { otherSide } from '../../machines/protocol.ts';
 import type { ProbeInput, ProcessInput, ProcessReport, Release, TreeInput } from '../../machines/slots.ts';
 import type { Desk } from './desk.ts';
+import { hold } from './hand-over.ts';
 import { settleProxy } from './proxy.ts';
 import { isBeside, portFor, releaseName, releaseOf, wantsPort, watchdogOf } from './release.ts';
 import { fingerprint, isFitToAdopt } from './remains.ts';
@@ -160,6 +161,7 @@ function start(input: ProcessInput, { release, sockets }: Equipment, { desk, tre
 export async function askToEnd(input: TreeInput, desk: Desk, trees: Trees, signal: AbortSignal): Promise<void> {
   const found = treeOf(input, trees);
   if (found === undefined) return;
+  await hold(input, desk, signal);
   const release = releaseOf(desk.ledger.programs[input.side]);
   const command = stopCommand({ ...input, release, mark: found.mark, log: null }, desk);
   await endGently(found.tree, { signal: input.config.application.stopSignal, command, warn: desk.warnOf }, signal);
