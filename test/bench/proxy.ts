@@ -79,7 +79,7 @@ async function beside(): Promise<Line[]> {
     const added = `${((delay(name) - delay('no proxy')) * 1000).toFixed(0)} µs`;
     return [
       requests,
-      { what: '  added to a request on an idle machine (median)', target: '', measured: added, met: null },
+      { what: '  added to a request of one client alone (median)', target: '', measured: added, met: null },
       { what: '  its cost', target: '', measured: spent, met: null },
     ];
   });
@@ -198,7 +198,7 @@ async function nginx(target: number): Promise<Contestant | null> {
        uwsgi_temp_path ${home}/d; scgi_temp_path ${home}/e;
        upstream program { server 127.0.0.1:${target}; keepalive 64; }
        server {
-         listen 127.0.0.1:${port};
+         listen 127.0.0.1:${port}; keepalive_requests 1000000;
          location / {
            proxy_pass http://program; proxy_http_version 1.1;
            proxy_set_header Connection ""; proxy_set_header Host $host;
