@@ -47,17 +47,19 @@ export interface AppLedgerOptions {
   readonly warn: (text: string) => void;
   /** Tells this boot of the machine from all others. */
   readonly bootId: string;
+  /** What the marks of the app's own processes begin with: see `readProgram`. */
+  readonly marks: string;
 }
 
 /**
  * Opens the ledger of an app: two small reads, under a millisecond. What is damaged is set aside with a warning; never
  * throws. `warn` gets a line without the app's name.
  */
-export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOptions): AppLedger {
+export function openAppLedger(paths: AppPaths, { warn, bootId, marks }: AppLedgerOptions): AppLedger {
   const state = readState(paths, warn);
   let { unsynced } = state;
   let facts = unsynced === null || unsynced === bootId ? state.facts : afterPowerCut(state.facts);
-  let program = readProgram(paths.program, warn);
+  let program = readProgram(paths.program, marks, warn);
   let written = stateText(state);
   const history = openHistory(paths, { warn, untold: state.untold });
   const stateAttempts = attemptsAt(paths.state, { warn, again: () => void save() });

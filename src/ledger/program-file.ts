@@ -1,4 +1,14 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { Revision } from '../../machines/facts.ts';
@@ -33,20 +43,25 @@ const recordEntries: { [Key in keyof ProgramRecord]: v.GenericSchema<unknown, Pr
   config: v.string(),
   since: v.number(),
 };
-const recordSchema = v.object(recordEntries);
+
+/** `inode`: of the very file that the record was written in, so that a copy is known for one. */
+const fileSchema = v.object({ ...recordEntries, inode: v.optional(v.string()) });
 
 /**
  * The program that was last written down. A damaged file is set aside with a warning, and counts as none: its mark finds
- * the program too.
+ * the program too. So does a copy: `cp -r DIR OTHER` takes the file along, but not the program, whose mark begins with the
+ * hash of DIR and not with `marks`. A folder that was moved (`mv` on one disk) takes the very file along: its program is its own.
  */
-export function readProgram(path: string, warn: (text: string) => void): ProgramRecord | null {
+export function readProgram(path: string, marks: string, warn: (text: string) => void): ProgramRecord | null {
   try {
-    return v.parse(recordSchema, JSON.parse(readFileSync(path, 'utf8')));
+    const { inode, ...record } = v.parse(fileSchema, JSON.parse(readFileSync(path, 'utf8')));
+    if (record.mark.startsWith(marks) || inode === inodeOf(statSync(path, { bigint: true }))) return record;
+    warn(`program.json is a copy: process ${record.pid} is left alone, it belongs to the folder that was copied`);
   } catch (error) {
     if (errorCode(error) !== 'ENOENT')
       warn(`program.json is damaged (${inWords(error)}); the program is looked for by its mark; ${setAside(path)}`);
-    return null;
   }
+  return null;
 }
 
 /**
@@ -58,14 +73,25 @@ export function readProgram(path: string, warn: (text: string) => void): Program
 export function writeProgram(path: string, record: ProgramRecord | null): void {
   faultPoint('ledger.program.before');
   if (record === null) rmSync(path, { force: true });
-  else replace(path, JSON.stringify(record));
+  else replace(path, record);
   faultPoint('ledger.program.after');
 }
 
-function replace(path: string, text: string): void {
+function replace(path: string, record: ProgramRecord): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const fresh = `${path}.new`;
-  writeFileSync(fresh, text, { mode: 0o600 });
+  const file = openSync(fresh, 'w', 0o600);
+  try {
+    const inode = inodeOf(fstatSync(file, { bigint: true }));
+    writeFileSync(file, JSON.stringify({ ...record, inode }));
+  } finally {
+    closeSync(file);
+  }
   faultPoint('ledger.program.fresh');
   here.rename(fresh, path);
+}
+
+/** One file of all that there are; of one with several names (`cp -l`) nobody can tell which is the copy. */
+function inodeOf({ dev, ino, nlink }: BigIntStats): string {
+  return nlink === 1n ? `${dev}:${ino}` : '';
 }

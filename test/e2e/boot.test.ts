@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { cp, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
+import { Huddle } from './command.ts';
 import { eventually, plain, program, scene } from './harness.ts';
 
 suite('Starting anew', { concurrency: 2 }, () => {
@@ -75,6 +76,45 @@ suite('Starting anew', { concurrency: 2 }, () => {
     assert.equal(again.program?.adopted, false);
     await huddle.live('shop', await repo.publish(plain('v2')));
     assert.deepEqual(stage.story(), ['start v1', 'start v1', 'stop v1', 'start v2']);
+    await huddle.stop();
+  });
+
+  test('a copy of the folder takes nothing over: the program is the first one’s, and runs on', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote);
+    const huddle = stage.startHuddle();
+    const { program: owned } = await huddle.live('shop', first);
+    const copy = join(stage.root, 'copy');
+    await cp(stage.dir, copy, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+
+    const other = new Huddle(copy, [], stage.environment());
+    const { program: another } = await other.live('shop', first);
+    assert.equal(another?.adopted, false);
+    await other.logged(new RegExp(`shop: warning: program.json is a copy: process ${owned?.pid} is left alone`));
+    assert.deepEqual(stage.livePrograms(), [owned?.pid, another?.pid]);
+    await other.stop();
+    assert.deepEqual((await huddle.app('shop')).program, owned);
+    await huddle.stop();
+  });
+
+  test('a folder that was moved after its Huddle was killed still has its program', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote);
+    const killed = stage.startHuddle();
+    const before = await killed.live('shop', first);
+    await killed.kill9();
+    const moved = join(stage.root, 'moved');
+    await rename(stage.dir, moved);
+
+    const huddle = new Huddle(moved, [], stage.environment());
+    const after = await huddle.live('shop', first);
+    assert.deepEqual(after.program, { ...before.program, adopted: true });
+    await huddle.live('shop', await repo.publish(plain('v2')));
+    assert.deepEqual(stage.story(), ['start v1', 'stop v1', 'start v2']);
     await huddle.stop();
   });
 

@@ -24,7 +24,7 @@ suite('A desk that is idle', () => {
     desk.syncSoon(appConfig());
     await desk.idle();
 
-    const open = () => openAppLedger(desk.paths, { warn: assert.fail, bootId });
+    const open = () => openAppLedger(desk.paths, { warn: assert.fail, bootId, marks: '' });
     await open().remember({ pulling: null, good: 'b'.repeat(40) });
     sync.resolve(undefined as never);
     await setImmediate();

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import {
+  copyFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -12,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -211,6 +213,24 @@ suite('The program that is up', () => {
       assert.equal(open().program, null);
     }
   });
+
+  test('is that of another folder when its file is a copy, and still its own when the folder was moved', (t) => {
+    const { paths, warnings } = place(t);
+    const open = (at: AppPaths) =>
+      openAppLedger(at, { warn: (text) => warnings.push(text), bootId: 'this boot', marks: 'f00f00:shop:' });
+    open(paths).rememberProgram(program);
+    const elsewhere = (name: string) => statePaths(dirname(paths.root), join(paths.root, name)).app('shop');
+    const [copied, linked, moved] = [elsewhere('copied'), elsewhere('linked'), elsewhere('moved')];
+    for (const { directory } of [copied, linked, moved]) mkdirSync(directory, { recursive: true });
+    copyFileSync(paths.program, copied.program);
+    assert.equal(open(copied).program, null);
+    linkSync(paths.program, linked.program);
+    assert.equal(open(linked).program, null);
+    rmSync(linked.program);
+    assert.match(warnings.join(), /^(program\.json is a copy: process 4711 is left alone[^,]*, [^,]*,?){2}$/);
+    renameSync(paths.program, moved.program);
+    assert.deepEqual(open(moved).program, program);
+  });
 });
 
 suite('A disk that refuses', () => {
@@ -284,7 +304,7 @@ suite('A power cut', () => {
     await ledger.remember({ good: next, current: null, pulling: next });
     await ledger.remember({ current: next, pulling: null });
     assert.equal(open().facts.pulling, null, 'a kill in the same boot loses nothing');
-    const later = openAppLedger(paths, { warn: (text) => assert.fail(text), bootId: 'another boot' });
+    const later = openAppLedger(paths, { warn: (text) => assert.fail(text), bootId: 'another boot', marks: '' });
     assert.equal(later.facts.pulling, next);
   });
 
@@ -296,7 +316,7 @@ suite('A power cut', () => {
     await ledger.remember({ current: next, pulling: null });
     await ledger.rememberSynced();
     assert.equal(ledger.isUnsynced, false);
-    const later = openAppLedger(paths, { warn: (text) => assert.fail(text), bootId: 'another boot' });
+    const later = openAppLedger(paths, { warn: (text) => assert.fail(text), bootId: 'another boot', marks: '' });
     assert.equal(later.facts.pulling, null);
   });
 
@@ -408,7 +428,7 @@ function place(t: TestContext, folder = scratch(t)): Place {
   return {
     paths,
     warnings,
-    open: () => openAppLedger(paths, { warn: (text) => warnings.push(text), bootId: 'this boot' }),
+    open: () => openAppLedger(paths, { warn: (text) => warnings.push(text), bootId: 'this boot', marks: '' }),
   };
 }
 
