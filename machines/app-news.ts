@@ -30,7 +30,8 @@ export function bootNews({ context }: AppMoment): News {
 }
 
 export function restoringNews({ context: { target, facts } }: AppMoment): News {
-  const reason = facts.pulling === null ? 'something else is in place' : 'a deployment was cut short';
+  const isCutShort = facts.pulling !== null || facts.deploying !== null;
+  const reason = isCutShort ? 'a deployment was cut short' : 'something else is in place';
   return { type: 'restoring', revision: target?.revision ?? '', reason };
 }
 

@@ -99,9 +99,11 @@ export function commandFor(order: Order, { state, context: { program } }: Look):
   return order.type === 'start' && state === 'running' && isGivenUp ? { type: 'restart' } : order;
 }
 
-/** The deployment that was under way when the order was given is not the order's. */
-function own({ target, attempt }: AppContext, entries: readonly HistoryEntry[]): readonly HistoryEntry[] {
-  return target !== null && attempt !== null ? entries.slice(1) : entries;
+/** The deployment that was under way when the order was given, or that is still to be undone, is not the order's. */
+function own({ target, attempt, facts }: AppContext, entries: readonly HistoryEntry[]): readonly HistoryEntry[] {
+  const isUnderWay = target !== null && attempt !== null;
+  const isToBeUndone = facts.deploying !== null && facts.good !== null;
+  return isUnderWay || isToBeUndone ? entries.slice(1) : entries;
 }
 
 /** Checks and tests go on beside the program; a deployment that has begun brings another one. */

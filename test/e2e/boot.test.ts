@@ -182,6 +182,16 @@ suite('Starting anew', { concurrency: 2 }, () => {
       stage.processes().every(({ command }) => command !== 'sleep 997'),
     );
     assert.equal(stage.livePrograms().length, 1);
+    await huddle.logged(/shop: warning: restoring \w+: a deployment was cut short/);
+    const history = await stage.historyOf('shop', second);
+    assert.deepEqual(
+      history.map(({ revision, from, result, reason }) => [revision, from, result, reason]),
+      [
+        [first, null, 'deployed', ''],
+        [second, first, 'rolled back', 'cut short: Huddle ended before it was done'],
+        [second, first, 'deployed', ''],
+      ],
+    );
     await huddle.stop();
   });
 

@@ -34,6 +34,13 @@ const known: Facts = {
   current: 'c'.repeat(64),
   branch: 'main',
   pulling: revision('d'),
+  deploying: {
+    revision: revision('d'),
+    from: revision('a'),
+    result: 'deployed',
+    reason: '',
+    began: 1_700_000_000_000,
+  },
   rejected: [{ revision: revision('e'), why: 'test failed', at: 1_700_000_000_000, times: 3 }],
   provingUntil: 1_700_000_600_000,
   paused: true,
