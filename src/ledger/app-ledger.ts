@@ -34,7 +34,10 @@ export interface AppLedger {
   rememberProgram(record: ProgramRecord | null): Failure | null;
   /** Adds to the history. Resolves as `remember` does. */
   append(entry: HistoryEntry): Promise<Failure | null>;
-  /** Writes all facts anew: to learn whether they could be, or because their folder is another. Resolves as `remember`. */
+  /**
+   * Writes everything anew: to learn whether it could be, or because its folder is another; of the history what is known by
+   * heart. Resolves as `remember`, by the facts.
+   */
   rewrite(): Promise<Failure | null>;
   /** The newest entries, newest first. Rejects with a `Failure` where the file cannot be read. */
   history(limit: number): Promise<readonly HistoryEntry[]>;
@@ -133,6 +136,7 @@ export function openAppLedger(paths: AppPaths, { warn, bootId, marks }: AppLedge
     rewrite() {
       written = '';
       saveProgram();
+      void history.rewrite();
       return save();
     },
     append: (entry) => history.append(entry),

@@ -389,6 +389,23 @@ suite('The history of an app', () => {
     assert.deepEqual(await ledger.history(9), [entry(3), entry(1)]);
   });
 
+  test('is written anew when its file has been removed, as far as it is known: its newest twenty entries', async (t) => {
+    const { paths, open } = place(t);
+    const before = open();
+    for (let second = 1; second <= 25; second += 1) await before.append(entry(second));
+    const ledger = open();
+    await ledger.flush();
+    rmSync(paths.directory, { recursive: true });
+    const known = Array.from({ length: 20 }, (_, index) => entry(25 - index));
+    assert.deepEqual(await ledger.history(99), known);
+    assert.equal(await ledger.rewrite(), null);
+    await ledger.flush();
+    assert.deepEqual(await open().history(99), known);
+    rmSync(paths.history);
+    await ledger.append(entry(26));
+    assert.deepEqual(await open().history(99), [entry(26), ...known.slice(0, 19), entry(6)]);
+  });
+
   test('keeps a last line that lacks nothing but its end', async (t) => {
     const { paths, open } = place(t);
     const ledger = open();

@@ -32,6 +32,8 @@ suite('A folder that goes', { concurrency: 3 }, () => {
     assert.equal(status[0]?.error, null);
     const { facts } = JSON.parse(readFileSync(join(state(stage), 'apps/shop/state.json'), 'utf8'));
     assert.equal(facts.good, first);
+    const [entry] = await stage.historyOf('shop', first);
+    assert.equal(entry?.result, 'deployed', 'the history is there again');
 
     await huddle.kill9();
     const next = stage.startHuddle();
