@@ -27,7 +27,7 @@ import { appPrefix, folderMark } from './process/mark.ts';
 import { usageOfTrees } from './process/usage.ts';
 import { openNotifier } from './effects/notify.ts';
 import { turns } from './effects/turns.ts';
-import { giveBack } from './memory.ts';
+import { collectOnlyWhenNeeded, giveBack } from './memory.ts';
 import { bulletin, sourceOf } from './source.ts';
 import { version } from './version.ts';
 import { isAppActor, isAtRest, stateName } from './view.ts';
@@ -68,6 +68,7 @@ export interface Daemon {
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const paths = statePaths(options.folder, options.state);
   const { lock: first, leaveFolder } = takeBoth(paths);
+  collectOnlyWhenNeeded();
   const log = openLog({ debug: options.debug });
 
   const changes = bulletin();
@@ -196,6 +197,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     taken(failure) {
       log.write('error', because(failure, 'this one leaves, and leaves the programs to it'));
       fatal = failure;
+      for (const { ledger } of desks.values()) void ledger.close();
       leave();
     },
   });
@@ -230,6 +232,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await rotator.stop();
     inspector?.close();
     await doors?.close();
+    await Promise.all([...desks.values()].map(({ ledger }) => ledger.close()));
     lock.release();
     leaveFolder();
     log.write('info', 'stopped');

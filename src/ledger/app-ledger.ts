@@ -43,6 +43,8 @@ export interface AppLedger {
   history(limit: number): Promise<readonly HistoryEntry[]>;
   /** Resolves when nothing is being written any more. */
   flush(): Promise<void>;
+  /** Nothing is written once this has resolved, whatever is remembered or comes round again: another Huddle may have the files. */
+  close(): Promise<void>;
 }
 
 export interface AppLedgerOptions {
@@ -70,6 +72,7 @@ export function openAppLedger(paths: AppPaths, { warn, bootId, marks }: AppLedge
 
   /** What is in the file outlasts a power cut, too: only then may it become the old one that is kept. */
   let isDurable = true;
+  let isClosed = false;
 
   const settle = oneAtATime(async () => {
     const text = written;
@@ -81,6 +84,7 @@ export function openAppLedger(paths: AppPaths, { warn, bootId, marks }: AppLedge
 
   /** A kill right after this finds the new facts; a power cut does once it has resolved. */
   function save(): Promise<Failure | null> {
+    if (isClosed) return Promise.resolve(stateAttempts.failure);
     const text = stateText({ facts, unsynced, untold: history.waiting.slice(-mostUntold) });
     if (text !== written) {
       try {
@@ -98,6 +102,7 @@ export function openAppLedger(paths: AppPaths, { warn, bootId, marks }: AppLedge
   }
 
   function saveProgram(): Failure | null {
+    if (isClosed) return programAttempts.failure;
     try {
       if (program !== null) mustStand(paths);
       writeProgram(paths.program, program);
@@ -143,6 +148,10 @@ export function openAppLedger(paths: AppPaths, { warn, bootId, marks }: AppLedge
     history: (limit) => history.read(limit),
     async flush() {
       await Promise.all([save(), history.flush()]);
+    },
+    async close() {
+      isClosed = true;
+      await history.close();
     },
   };
 }

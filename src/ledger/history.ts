@@ -36,6 +36,8 @@ export interface History {
   read(limit: number): Promise<readonly HistoryEntry[]>;
   /** Resolves when nothing is being read or written any more. */
   flush(): Promise<unknown>;
+  /** From now on nothing is written; resolves when that is so. */
+  close(): Promise<unknown>;
 }
 
 export interface HistoryOptions {
@@ -52,6 +54,7 @@ export function openHistory(paths: AppPaths, { warn, untold }: HistoryOptions): 
   let byHeart: readonly HistoryEntry[] = [];
   let last: Promise<unknown> = Promise.resolve();
   let begun: Promise<void> | null = null;
+  let isClosed = false;
 
   /** Once, before the file is first used. */
   async function begin(): Promise<void> {
@@ -91,7 +94,7 @@ export function openHistory(paths: AppPaths, { warn, untold }: HistoryOptions): 
     return turn;
   }
   function drain(): Promise<Failure | null> {
-    return inTurn(() => attempts.of(addAll()));
+    return inTurn(() => (isClosed ? Promise.resolve(attempts.failure) : attempts.of(addAll())));
   }
   if (untold.length > 0) void drain();
   // What cannot be read now is tried again when it is wanted.
@@ -120,6 +123,10 @@ export function openHistory(paths: AppPaths, { warn, untold }: HistoryOptions): 
         }
       }),
     flush: () => last,
+    close() {
+      isClosed = true;
+      return last;
+    },
   };
 }
 

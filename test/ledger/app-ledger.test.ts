@@ -291,6 +291,29 @@ suite('A disk that refuses', () => {
     assert.match(warnings.at(-1) ?? '', /written again/);
   });
 
+  for (const isClosed of [false, true])
+    test(`is tried again until it does not, ${isClosed ? 'but no more once the ledger is closed' : 'by itself'}`, async (t) => {
+      t.mock.timers.enable({ apis: ['setTimeout'] });
+      const { paths, open } = place(t);
+      mkdirSync(join(paths.directory, '..'), { recursive: true });
+      writeFileSync(paths.directory, 'a file where the folder should be');
+      const ledger = open();
+      assert.ok(await ledger.remember({ good: revision('1') }));
+      assert.ok(ledger.rememberProgram(program));
+      assert.ok(await ledger.append(entry(1)));
+      if (isClosed) await ledger.close();
+      rmSync(paths.directory);
+      t.mock.timers.tick(10_000);
+      if (isClosed) {
+        await ledger.remember({ paused: true });
+        ledger.rememberProgram(program);
+        await ledger.append(entry(2));
+      }
+      await ledger.flush();
+      const written = [paths.state, paths.program, paths.history].filter((path) => existsSync(path));
+      assert.deepEqual(written, isClosed ? [] : [paths.state, paths.program, paths.history]);
+    });
+
   test('because its folder was removed gets a new folder', async (t) => {
     const { paths, open, warnings } = place(t);
     const ledger = open();
