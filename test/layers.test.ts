@@ -104,6 +104,7 @@ const parts: readonly Part[] = [
       'src/control/token.ts',
       'src/control/secret.ts',
       'src/ledger/paths.ts',
+      'src/ledger/history.ts',
       'src/config/',
       'src/logs/follow.ts',
     ],

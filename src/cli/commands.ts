@@ -99,7 +99,10 @@ export const verbs: readonly Command[] = [
   action('pause', 'Check no more until resume; the program runs on.', { ...apps, ...all }),
   action('resume', 'End a pause, and let go of a revision deployed by hand.', { ...apps, ...all }),
   {
-    meta: { name: 'history', description: 'Show what was deployed when, and what was not, and why.' },
+    meta: {
+      name: 'history',
+      description: 'Show what was deployed when, and what was not, and why; needs no running Huddle.',
+    },
     args: {
       ...app,
       lines: { type: 'string', alias: 'n', valueHint: 'N', description: 'only the newest so many; default: 100' },

@@ -116,7 +116,7 @@ export function openHistory(paths: AppPaths, { warn, untold }: HistoryOptions): 
       inTurn(async () => {
         try {
           await ready();
-          const told = isGone(path) ? byHeart : await readHistory(path, Infinity);
+          const told = isGone(path) ? byHeart : await readHistory(path);
           return [...told, ...waiting].toReversed().slice(0, limit);
         } catch (error) {
           throw refused(error, 'reading', path);
@@ -149,8 +149,11 @@ async function whyForeign(path: string): Promise<string | null> {
   }
 }
 
-/** The entries in the newest so many lines, oldest first. */
-async function readHistory(path: string, lines: number): Promise<readonly HistoryEntry[]> {
+/**
+ * The entries in the newest so many lines of a `history.jsonl`, oldest first; none where there is no file. Rejects with the
+ * system's error.
+ */
+export async function readHistory(path: string, lines = Infinity): Promise<readonly HistoryEntry[]> {
   return (await linesOf(path))
     .slice(-lines)
     .map(parseEntry)
