@@ -69,7 +69,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const paths = statePaths(options.folder, options.state);
   const { lock: first, leaveFolder } = takeBoth(paths);
   collectOnlyWhenNeeded();
-  const log = openLog({ debug: options.debug });
+  const log = openLog({ debug: options.debug, place: options });
 
   const changes = bulletin();
   const desks = new Map<string, Desk>();
