@@ -98,6 +98,7 @@ const parts: readonly Part[] = [
       'machines/failure.ts',
       'src/control/client.ts',
       'src/control/prose.ts',
+      'src/control/paste.ts',
       'src/control/shell-word.ts',
       'src/control/link.ts',
       'src/control/tcp-address.ts',

@@ -36,7 +36,7 @@ export async function history(options: Options): Promise<number> {
 }
 
 async function told(paths: StatePaths, { apps, lines }: Options): Promise<Past> {
-  const client = controlClient(paths.socket, paths.folder);
+  const client = controlClient(paths);
   const [app] = chosen(await client.apps(), apps);
   const limit = lines === undefined ? '' : `?limit=${lines}`;
   return (await client.get(`/api/apps/${encodeURIComponent(app?.name ?? '')}/history${limit}`)) as Past;

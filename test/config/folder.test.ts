@@ -145,7 +145,8 @@ suite('huddle validate', () => {
     assert.deepEqual(await validation({ folder: dir, json: false, home: dir }), {
       exitCode: 0,
       stdout:
-        'no config files, no mistakes\nA config file ends in .json or .ini and does not begin with _ or a dot; huddle init writes an example.\n',
+        'no config files, no mistakes\nA config file ends in .json or .ini and does not begin with _ or a dot; ' +
+        `huddle -c ${dir} init writes an example.\n`,
       stderr: '',
     });
     await fill(dir, {

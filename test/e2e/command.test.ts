@@ -19,7 +19,7 @@ suite('The command', { concurrency: 2 }, () => {
     assert.match(second.stderr, /already|another|running/i);
     const once = await stage.run('-c', stage.dir, '--once');
     assert.equal(once.code, 1);
-    assert.match(once.stderr, /huddle check/);
+    assert.match(once.stderr, /huddle -c \S+ check/);
     assert.deepEqual((await huddle.app('shop')).program, before.program);
     await huddle.stop();
   });
