@@ -4,6 +4,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { createHmac } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { eventually, plain, scene } from './harness.ts';
 
@@ -97,7 +98,12 @@ suite('A forge', { concurrency: 2 }, () => {
     const repo = await stage.repo();
     const first = await repo.publish(plain('v1'));
     writeFileSync(stage.file('shop.secret'), 'known to both\n');
+    const [git, asked] = [join(stage.root, 'git'), join(stage.root, 'asked')];
+    writeFileSync(git, `#!/bin/sh\ncase "$*" in *" fetch "*) echo "$*" >> ${asked} ;; esac\nexec /usr/bin/git "$@"\n`, {
+      mode: 0o755,
+    });
     await stage.app('shop', repo.remote, {
+      repository: { executable: git },
       timing: { minimum: 3600 },
       webhook: { 'secret file': './shop.secret' },
     });
@@ -106,12 +112,12 @@ suite('A forge', { concurrency: 2 }, () => {
     const { url } = JSON.parse((await stage.run('webhook', 'shop', '-c', stage.dir, '--json')).stdout) as {
       url: string;
     };
-    const checks = () => huddle.states('shop').filter((state) => state === 'checking').length;
+    const checks = () => readFileSync(asked, 'utf8').split('\n').length;
     const before = checks();
     const begun = performance.now();
     const { GitHub } = signedBy('known to both', pushed);
-    for (let round = 0; round < 10; round++) {
-      const answers = await Promise.all(Array.from({ length: 30 }, () => post(url, pushed, GitHub)));
+    while (performance.now() - begun < 3000) {
+      const answers = await Promise.all(Array.from({ length: 10 }, () => post(url, pushed, GitHub)));
       assert.deepEqual([...new Set(answers)], [202]);
     }
     // The last of a flood may be the one that counts.
