@@ -56,7 +56,7 @@ export type ProgramNews =
   | { readonly type: 'program recovered'; readonly pid: number; readonly revision: Revision }
   | { readonly type: 'program exited'; readonly exit: Exit; readonly ran: number; readonly retryIn: number | null }
   | { readonly type: 'program not started'; readonly failure: Failure; readonly retryIn: number | null }
-  | { readonly type: 'program given up'; readonly failure: Failure; readonly retryIn: number | null }
+  | { readonly type: 'program given up'; readonly failure: Failure }
   | { readonly type: 'probe failed'; readonly failure: Failure }
   | { readonly type: 'unhealthy'; readonly failure: Failure }
   | { readonly type: 'stuck'; readonly failure: Failure };

@@ -3,14 +3,13 @@ import { type AnyActorRef, createActor, type InspectionEvent, toPromise } from '
 import { asFailure, type Failure } from '../machines/failure.ts';
 import type { HuddleSnapshot } from '../machines/huddle.ts';
 import type { Facts } from '../machines/facts.ts';
-import type { News } from '../machines/news.ts';
 import type { RootCommand } from '../machines/protocol.ts';
 import { tellMoments } from './fault.ts';
 import { steadyNow } from './clock.ts';
 import { namesChanged, watchConfigs, withoutProgram } from './configs.ts';
-import { type Log, openLog } from './control/log.ts';
+import { openLog } from './control/log.ts';
 import { noticeOf } from './control/notices.ts';
-import { because, tell } from './control/prose.ts';
+import { type About, because, tell } from './control/prose.ts';
 import type { AppStatus } from './control/status.ts';
 import type { Listening } from './control/tcp.ts';
 import { type Doors, openDoors } from './doors.ts';
@@ -105,7 +104,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     office,
     desk,
     tell: (name, news) => {
-      report(log, name, news, root.getSnapshot());
+      const { level, text } = tell(news, aboutOf(name, root.getSnapshot(), options.filesOnly));
+      log.write(level, text, name);
       const notice = noticeOf(name, news);
       const config = root.getSnapshot().context.slots[name]?.config;
       if (notice !== null && config !== undefined) notifier.tell(notice, config);
@@ -253,11 +253,10 @@ async function inspectorOf(root: () => AnyActorRef): Promise<Inspector> {
   return (await import('./observe/inspector/inspector.ts')).openInspector(root);
 }
 
-function report(log: Log, name: string, news: News, { context }: HuddleSnapshot): void {
+/** What the sentences about an app have to know of it. */
+function aboutOf(name: string, { context }: HuddleSnapshot, once: boolean): About {
   const config = context.slots[name]?.config;
-  const about = { localPath: config?.repository.localPath ?? '', tested: (config?.test ?? null) !== null };
-  const { level, text } = tell(news, about);
-  log.write(level, text, name);
+  return { localPath: config?.repository.localPath ?? '', tested: (config?.test ?? null) !== null, once };
 }
 
 /**

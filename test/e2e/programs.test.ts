@@ -44,6 +44,10 @@ suite('Programs', { concurrency: 2 }, () => {
     assert.equal(givenUp.error?.code, 'crash-limit');
     assert.equal(stage.story().filter((line) => line === 'start bad').length, 3);
     assert.equal(givenUp.revision, bad);
+    await huddle.logged(
+      /error: keeping up sh program.sh: given up after 3 exits; the last: [^;]*exit code \d+\. .*tried again/,
+    );
+    assert.doesNotMatch(huddle.log, /not (tried|started) again/);
 
     const good = await repo.publish(plain('v2'));
     assert.equal((await huddle.live('shop', good)).error, null);
