@@ -91,19 +91,20 @@ suite('Scripts', { concurrency: 2 }, () => {
     await huddle.stop();
   });
 
-  test('what a script printed is in the deployment log, not in Huddle’s own', async (t) => {
+  test('what a script printed is in the deployment log, not in Huddle’s own; it knows app and revision', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();
     const revision = await repo.publish(plain('v1'));
     await stage.app('shop', repo.remote, {
-      scripts: { 'post-pull': 'echo from the script' },
-      test: { command: 'echo from the test' },
+      scripts: { 'post-pull': 'echo from the script of $HUDDLE_APP at $HUDDLE_REVISION' },
+      test: { command: 'echo from the test of $HUDDLE_APP at $HUDDLE_REVISION' },
     });
     const huddle = stage.startHuddle();
     await huddle.live('shop', revision);
     const log = stage.logOf('shop', 'deploy');
-    assert.match(log, /from the test/);
-    assert.match(log, /from the script/);
+    assert.ok(log.includes(`from the test of shop at ${revision}\n`), log);
+    assert.ok(log.includes(`from the script of shop at ${revision}\n`), log);
+    assert.doesNotMatch(huddle.log, /from the (test|script)/);
     await huddle.stop();
   });
 });
