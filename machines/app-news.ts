@@ -69,7 +69,8 @@ export function recoveredNews({ context }: AppMoment): News | null {
 }
 
 export function savedNews({ event }: Answered<Pulled>): News | null {
-  return event.output.saved === null ? null : { type: 'saved', changes: event.output.saved };
+  const { saved: changes, commits } = event.output;
+  return changes === null && commits.length === 0 ? null : { type: 'saved', changes, commits };
 }
 
 export function rollingBackNews({ context: { attempt, target, objection, trouble } }: AppMoment): News {

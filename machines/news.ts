@@ -1,6 +1,6 @@
 import type { Revision } from './facts.ts';
 import type { Failure } from './failure.ts';
-import type { Exit, SavedChanges } from './slots.ts';
+import type { Exit, SavedChanges, SavedCommits } from './slots.ts';
 
 /**
  * What an app tells about itself, for the log and the events: what happened, and why. The words for it are in
@@ -27,7 +27,7 @@ export type News =
   | { readonly type: 'test passed'; readonly revision: Revision; readonly seconds: number }
   | { readonly type: 'test pending'; readonly revision: Revision; readonly failure: Failure }
   | { readonly type: 'rejected'; readonly revision: Revision; readonly failure: Failure }
-  | { readonly type: 'saved'; readonly changes: SavedChanges }
+  | { readonly type: 'saved'; readonly changes: SavedChanges | null; readonly commits: readonly SavedCommits[] }
   | {
       readonly type: 'deployed';
       readonly revision: Revision;

@@ -78,11 +78,20 @@ export interface PullInput extends Slot {
 export interface Pulled {
   /** Where what was in the way has been saved, if anything was. */
   readonly saved: SavedChanges | null;
+  /** Commits that the remote does not have, and whose branch or HEAD has moved on: those of each repository. */
+  readonly commits: readonly SavedCommits[];
 }
 export interface SavedChanges {
   /** `refs/huddle/saved/…` */
   readonly ref: string;
   readonly files: number;
+}
+
+export interface SavedCommits {
+  /** The working copy that they were made in: the app's, or a submodule's. */
+  readonly folder: string;
+  /** `refs/huddle/saved/…` */
+  readonly ref: string;
 }
 
 /** One look at the health of a program; resolves when healthy. */

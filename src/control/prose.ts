@@ -51,7 +51,7 @@ export function tell(news: News, about: About): Sentence {
     case 'rejected':
       return warn(`${short(news.revision)} is rejected: ${because(news.failure)}`);
     case 'saved':
-      return warn(saved(news.changes, about));
+      return warn(saved(news, about));
     case 'deployed':
       return info(deployed(news));
     case 'rolling back':
@@ -194,9 +194,15 @@ function moved(news: NewsOf<'moved'>, about: About): string {
   return `${news.branch} moved ${short(news.from)} → ${short(news.to)}${what}; ${next(about)}`;
 }
 
-function saved({ ref, files }: NewsOf<'saved'>['changes'], { localPath }: About): string {
+function saved({ changes, commits }: NewsOf<'saved'>, { localPath }: About): string {
+  const told = commits.map(
+    ({ folder, ref }) =>
+      `commits that the remote does not have are saved; to get back: git -C ${shellWord(folder)} branch NAME ${ref}`,
+  );
+  if (changes === null) return told.join('; ');
+  const { ref, files } = changes;
   const what = files === 1 ? '1 file that was in the way is' : `${files} files that were in the way are`;
-  return `${what} saved; to get back: git -C ${shellWord(localPath)} checkout ${ref} -- .`;
+  return [`${what} saved; to get back: git -C ${shellWord(localPath)} checkout ${ref} -- .`, ...told].join('; ');
 }
 
 function deployed({ revision, from, seconds, downtime }: Omit<NewsOf<'deployed'>, 'type'>): string {

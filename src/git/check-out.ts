@@ -1,5 +1,5 @@
 import type { Revision } from '../../machines/facts.ts';
-import type { Pulled, SavedChanges } from '../../machines/slots.ts';
+import type { Pulled } from '../../machines/slots.ts';
 import { DamagedRepository } from './classify.ts';
 import { ready } from './common-folder.ts';
 import { moveTo } from './move.ts';
@@ -7,6 +7,7 @@ import { checkedName } from './names.ts';
 import type { GitPlace } from './place.ts';
 import { markDamaged } from './repair.ts';
 import { repositoryOf } from './repository.ts';
+import type { Saved } from './saved.ts';
 import { runScript } from './script.ts';
 import { moveWithSubmodules } from './submodules.ts';
 
@@ -25,7 +26,7 @@ export async function checkOut(place: GitPlace, to: Destination, signal: AbortSi
   const repository = repositoryOf(place, 'checking out', signal);
   checkedName(to.branch, 'branch');
   await ready(repository);
-  const saved: SavedChanges[] = [];
+  const saved: Saved = { changes: [], commits: [] };
   try {
     if (place.repository.submodules) await moveWithSubmodules(repository, to.revision, to.branch, saved);
     else await moveTo(repository, to.revision, to.branch, saved, null);
@@ -33,9 +34,11 @@ export async function checkOut(place: GitPlace, to: Destination, signal: AbortSi
     if (error instanceof DamagedRepository) await markDamaged(repository);
     throw error;
   }
-  const [first] = saved;
+  const { changes, commits } = saved;
+  const [first] = changes;
   return {
-    saved: first === undefined ? null : { ref: first.ref, files: saved.reduce((sum, { files }) => sum + files, 0) },
+    saved: first === undefined ? null : { ref: first.ref, files: changes.reduce((sum, { files }) => sum + files, 0) },
+    commits,
   };
 }
 

@@ -74,14 +74,29 @@ const said: Readonly<Record<News['type'], readonly Said[]>> = {
   rejected: [[{ type: 'rejected', revision, failure }, 'warn', `9c8d7e6 is rejected: ${what}. Check the address.`]],
   saved: [
     [
-      { type: 'saved', changes: { ref: 'refs/huddle/saved/1', files: 2 } },
+      { type: 'saved', changes: { ref: 'refs/huddle/saved/1', files: 2 }, commits: [] },
       'warn',
       "2 files that were in the way are saved; to get back: git -C '/srv/my shop' checkout refs/huddle/saved/1 -- .",
     ],
     [
-      { type: 'saved', changes: { ref: 'refs/huddle/saved/1', files: 1 } },
+      { type: 'saved', changes: { ref: 'refs/huddle/saved/1', files: 1 }, commits: [] },
       'warn',
       "1 file that was in the way is saved; to get back: git -C '/srv/my shop' checkout refs/huddle/saved/1 -- .",
+    ],
+    [
+      { type: 'saved', changes: null, commits: [{ folder: '/srv/my shop', ref: 'refs/huddle/saved/2' }] },
+      'warn',
+      "commits that the remote does not have are saved; to get back: git -C '/srv/my shop' branch NAME refs/huddle/saved/2",
+    ],
+    [
+      {
+        type: 'saved',
+        changes: { ref: 'refs/huddle/saved/1', files: 1 },
+        commits: [{ folder: '/srv/lib', ref: 'refs/huddle/saved/2' }],
+      },
+      'warn',
+      "1 file that was in the way is saved; to get back: git -C '/srv/my shop' checkout refs/huddle/saved/1 -- .; " +
+        'commits that the remote does not have are saved; to get back: git -C /srv/lib branch NAME refs/huddle/saved/2',
     ],
   ],
   deployed: [

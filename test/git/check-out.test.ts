@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
+import type { Pulled } from '../../machines/slots.ts';
 import { askRemote, fetchRevision } from '../../src/git/ask.ts';
 import { checkOut } from '../../src/git/check-out.ts';
 import type { GitPlace } from '../../src/git/place.ts';
@@ -21,9 +22,13 @@ async function deployed(at: Scene, files: Record<string, string>, place: GitPlac
 
 /** What a deployment of the branch's tip does. */
 async function deploy(place: GitPlace): Promise<{ ref: string; files: number } | null> {
+  return (await pulled(place)).saved;
+}
+
+async function pulled(place: GitPlace): Promise<Pulled> {
   const { tip } = await askRemote(place, 'main', patience);
   await fetchRevision(place, { branch: 'main', revision: tip, from: null }, patience);
-  return (await checkOut(place, { revision: tip, branch: 'main' }, patience)).saved;
+  return await checkOut(place, { revision: tip, branch: 'main' }, patience);
 }
 
 suite('a checkout', { concurrency: 3 }, () => {
@@ -181,8 +186,10 @@ suite('a checkout', { concurrency: 3 }, () => {
     git(at.local, 'commit', '-qam', 'By hand');
     const mine = git(at.local, 'rev-parse', 'HEAD');
     await at.push({ 'b.txt': 'b' });
-    await deploy(at.place());
+    const { saved, commits } = await pulled(at.place());
     assert.equal(git(at.local, 'for-each-ref', '--format=%(objectname)', 'refs/huddle/saved'), mine);
+    const ref = git(at.local, 'for-each-ref', '--format=%(refname)', 'refs/huddle/saved');
+    assert.deepEqual([saved, commits], [null, [{ folder: at.local, ref }]]);
     assert.deepEqual(await tree(at.local), { 'a.txt': 'a', 'b.txt': 'b' });
   });
 

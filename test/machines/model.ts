@@ -277,7 +277,7 @@ function answers({ tips, isFallible }: Setting, { app, head }: Scene): Happening
         return isFallible ? [passed, ...verdicts, failed] : [passed];
       }
       case 'pull':
-        return [done('pull', { saved: null }, place), ...failures];
+        return [done('pull', { saved: null, commits: [] }, place), ...failures];
       default:
         return [done(slot, undefined), ...failures];
     }

@@ -152,7 +152,7 @@ export function played(world: World, clock: SimulatedClock) {
         await world.gate('pull', signal);
         await answer(world.pull(input.revision));
         world.head = input.revision;
-        return { saved: null };
+        return { saved: null, commits: [] };
       }),
       script: fromPromise(async ({ input, signal }) => {
         deed(`${input.hook} ${input.revision}`);
