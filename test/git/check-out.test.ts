@@ -272,9 +272,16 @@ suite('a checkout', { concurrency: 3 }, () => {
     await writeFile(Buffer.concat([Buffer.from(`${at.author}/`), Buffer.from([0xe9])]), 'theirs');
     git(at.author, 'add', '.');
     await chmod(join(at.author, 'sp ace'), 0o755);
-    await at.push({ 'sp ace': 'theirs' });
+    // Folders in the way of files: read as patterns their names would be about every file but one, and about all.
+    const untracked = [':!x', '*'];
+    for (const name of untracked) await mkdir(join(at.local, name));
+    for (const name of [...untracked.map((folder) => `${folder}/y`), 'bystander'])
+      await writeFile(join(at.local, name), 'mine');
+    await at.push({ 'sp ace': 'theirs', ...Object.fromEntries(untracked.map((name) => [name, 'theirs'])) });
     const saved = await deploy(at.place());
-    assert.equal(saved?.files, names.length + 1);
+    assert.equal(saved?.files, names.length + 1 + untracked.length);
+    assert.equal(await readFile(join(at.local, 'bystander'), 'utf8'), 'mine');
+    await rm(join(at.local, 'bystander'));
     assert.equal(await readFile(latin1, 'utf8'), 'theirs');
     assert.ok(((await stat(join(at.local, 'sp ace'))).mode & 0o111) !== 0);
     assert.equal(git(at.local, 'status', '--porcelain'), '');

@@ -992,6 +992,9 @@ suite('the end of an app', () => {
         hold.release();
         await stage.settle();
         assert.deepEqual([isGone(stage), alive(stage), stage.facts().stopped], [true, [], false], `${type} ${slot}`);
+        // Whoever puts the file back finds what was good; a Huddle that only goes leaves the attempt to the next one.
+        const { current, pulling, deploying } = stage.facts();
+        if (type === 'retire') assert.deepEqual([current, pulling, deploying], ['a', null, null], slot);
       }
     }
   });
