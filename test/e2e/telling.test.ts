@@ -69,6 +69,12 @@ suite('A forge', { concurrency: 2 }, () => {
     const first = await repo.publish(plain('v1'));
     const webhook = { 'secret file': './shop.secret' };
     await stage.app('shop', repo.remote, { timing: { minimum: 3600 }, webhook });
+    const early = await stage.run('webhook', 'shop', '-c', stage.dir);
+    assert.equal(early.code, 0, early.stderr);
+    assert.match(
+      early.stdout,
+      /http\(s\):\/\/THIS-HOST:PORT\/hooks\/shop\n.*secret +[\da-f]{64}\n[^]*No Huddle listens on a port here yet/,
+    );
     const huddle = stage.startHuddle(['--listen', '127.0.0.1:0']);
     await huddle.live('shop', first);
 
