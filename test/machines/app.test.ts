@@ -460,6 +460,19 @@ suite('checking', () => {
     assert.deepEqual([stage.world.deeds, stage.state()], [['ask'], 'running']);
   });
 
+  test('deploys an old good revision that the branch was moved back to like any other', async () => {
+    const stage = await running(tested, { tip: 'a' }, { good: 'a', previous: 'z' });
+    for (const tip of ['b', 'a', 'z', 'a']) {
+      stage.world.deeds.length = 0;
+      const before = stage.facts().good ?? '';
+      await moved(stage, tip);
+      await stage.pass(3);
+      const deeds = ['ask', `fetch ${tip}`, `test ${tip}`, `stop ${before}`, `gone ${before}`, `pull ${tip}`];
+      assert.deepEqual(stage.world.deeds, [...deeds, `spawn ${tip}`]);
+      assert.deepEqual([stage.state(), stage.facts().good, stage.facts().previous], ['running', tip, before]);
+    }
+  });
+
   test('that fails leaves the program running, and is told once', async () => {
     const stage = await running();
     stage.world.tip = broken();
