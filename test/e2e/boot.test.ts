@@ -9,11 +9,11 @@ import { eventually, plain, program, scene } from './harness.ts';
 suite('Starting anew', { concurrency: 2 }, () => {
   test('a good revision in place starts without the remote, which is asked afterwards', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote, { test: { command: `echo test >> ${stage.root}/tests` } });
-    const before = stage.startHuddle();
-    await before.live('shop', first);
+    const {
+      repo,
+      first,
+      huddle: before,
+    } = await stage.deployed(plain('v1'), { test: { command: `echo test >> ${stage.root}/tests` } });
     await before.stop();
     await rename(repo.remote, `${repo.remote}.away`);
 
@@ -34,11 +34,7 @@ suite('Starting anew', { concurrency: 2 }, () => {
 
   test('the next Huddle takes a running program over, without a restart', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const killed = stage.startHuddle();
-    const before = await killed.live('shop', first);
+    const { repo, first, huddle: killed, app: before } = await stage.deployed();
     await killed.kill9();
     assert.deepEqual(stage.livePrograms(), [before.program?.pid]);
 
@@ -63,11 +59,11 @@ suite('Starting anew', { concurrency: 2 }, () => {
 
   test('a copy of the folder takes nothing over: the program is the first one’s, and runs on', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const huddle = stage.startHuddle();
-    const { program: owned } = await huddle.live('shop', first);
+    const {
+      first,
+      huddle,
+      app: { program: owned },
+    } = await stage.deployed();
     const copy = join(stage.root, 'copy');
     await cp(stage.dir, copy, { recursive: true, filter: (path) => !path.endsWith('.sock') });
 
@@ -83,11 +79,7 @@ suite('Starting anew', { concurrency: 2 }, () => {
 
   test('a folder that was moved after its Huddle was killed still has its program', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const killed = stage.startHuddle();
-    const before = await killed.live('shop', first);
+    const { repo, first, huddle: killed, app: before } = await stage.deployed();
     await killed.kill9();
     const moved = join(stage.root, 'moved');
     await rename(stage.dir, moved);
@@ -102,11 +94,14 @@ suite('Starting anew', { concurrency: 2 }, () => {
 
   test('a program that died with Huddle is started, exactly once', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish({ ...plain('v1'), 'brood.sh': program('brood.sh') });
-    await stage.app('shop', repo.remote, { application: { start: ['sh', 'brood.sh'] } });
-    const killed = stage.startHuddle();
-    const before = await killed.live('shop', first);
+    const {
+      first,
+      huddle: killed,
+      app: before,
+    } = await stage.deployed(
+      { ...plain('v1'), 'brood.sh': program('brood.sh') },
+      { application: { start: ['sh', 'brood.sh'] } },
+    );
     await eventually('the whole brood', () => stage.livePrograms().length === 4);
     const old = stage.livePrograms();
     await killed.kill9();
@@ -181,11 +176,7 @@ suite('Starting anew', { concurrency: 2 }, () => {
 
   test('a damaged ledger is set aside with a warning, and the program runs as one copy', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const killed = stage.startHuddle();
-    await killed.live('shop', first);
+    const { first, huddle: killed } = await stage.deployed();
     await killed.kill9();
     writeFileSync(join(stage.dir, '.huddle/apps/shop/state.json'), '{"half":');
     const huddle = stage.startHuddle();
@@ -197,11 +188,7 @@ suite('Starting anew', { concurrency: 2 }, () => {
 
   test('a file that is broken when Huddle starts leaves its running program alone', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const killed = stage.startHuddle();
-    const before = await killed.live('shop', first);
+    const { first, huddle: killed, app: before } = await stage.deployed();
     await killed.kill9();
     const good = readFileSync(stage.file('shop.json'), 'utf8');
     writeFileSync(stage.file('shop.json'), `${good.slice(0, -2)},`);
@@ -219,11 +206,7 @@ suite('Starting anew', { concurrency: 2 }, () => {
 suite('A file that is broken when Huddle starts', () => {
   test('does not keep an operator from stopping its program, which stays stopped when the file is mended', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const killed = stage.startHuddle();
-    await killed.live('shop', first);
+    const { huddle: killed } = await stage.deployed();
     await killed.kill9();
     const good = readFileSync(stage.file('shop.json'), 'utf8');
     writeFileSync(stage.file('shop.json'), `${good.slice(0, -2)},`);

@@ -9,11 +9,7 @@ import type { AppStatus } from './command.ts';
 suite('The command', { concurrency: 2 }, () => {
   test('a second Huddle on the same folder refuses with exit code 1 and disturbs nothing', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const huddle = stage.startHuddle();
-    const before = await huddle.live('shop', first);
+    const { huddle, app: before } = await stage.deployed();
     const second = await stage.run('-c', stage.dir);
     assert.equal(second.code, 1);
     assert.match(second.stderr, /already|another|running/i);
@@ -26,11 +22,7 @@ suite('The command', { concurrency: 2 }, () => {
 
   test('a second Huddle that keeps its state elsewhere refuses as well, and disturbs nothing', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const huddle = stage.startHuddle();
-    const before = await huddle.live('shop', first);
+    const { huddle, app: before } = await stage.deployed();
     for (const more of [[], ['--once'], ['stop', '--all']]) {
       const second = await stage.run(...more, '-c', stage.dir, '--state', stage.file('../elsewhere'));
       assert.equal(second.code, 1, second.stdout);
@@ -86,11 +78,7 @@ suite('The command', { concurrency: 2 }, () => {
 
   test('--once refuses an app whose program runs on from a Huddle that was killed', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const killed = stage.startHuddle();
-    await killed.live('shop', first);
+    const { repo, huddle: killed } = await stage.deployed();
     await killed.kill9();
     await repo.publish(plain('v2'));
     const once = await stage.run('-c', stage.dir, '--once');
@@ -174,11 +162,10 @@ suite('The command', { concurrency: 2 }, () => {
 
   test('a second SIGTERM kills at once what takes its time', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish({ 'program.sh': program('deaf.sh'), version: 'v1\n' });
-    await stage.app('shop', repo.remote, { application: { 'stop timeout': 600 } });
-    const huddle = stage.startHuddle();
-    await huddle.live('shop', first);
+    const { huddle } = await stage.deployed(
+      { 'program.sh': program('deaf.sh'), version: 'v1\n' },
+      { application: { 'stop timeout': 600 } },
+    );
     huddle.signal('SIGTERM');
     await huddle.until('shop', ({ program }) => program?.state === 'stopping', 'stopping');
     huddle.signal('SIGTERM');
@@ -258,11 +245,7 @@ suite('The command', { concurrency: 2 }, () => {
 
   test('its own log says what happens and why, a line an event, app name first', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote, { test: { command: 'true' } });
-    const huddle = stage.startHuddle();
-    await huddle.live('shop', first);
+    const { repo, first, huddle } = await stage.deployed(plain('v1'), { test: { command: 'true' } });
     const second = await repo.publish(plain('v2'), 'Second');
     await huddle.live('shop', second);
     const [from, to] = [first.slice(0, 7), second.slice(0, 7)];
