@@ -108,8 +108,8 @@ function useSamples(name, pid, isLive) {
 }
 
 /**
- * Processor time between two looks, as a share of one processor. Nothing can be said over the start of a program, nor
- * where one of its processes has ended and taken its time along.
+ * Processor time between two looks, as a share of one processor. Nothing can be said over the start of a program, over a
+ * moment, nor where one of its processes has ended and taken its time along.
  *
  * @param {readonly Sample[]} samples
  * @returns {[at: number, share: number][]}
@@ -118,7 +118,7 @@ function sharesOf(samples) {
   return samples.slice(1).flatMap((sample, index) => {
     const before = samples[index] ?? sample;
     const seconds = (sample.at - before.at) / 1_000;
-    return sample.cpu < before.cpu || seconds <= 0 ? [] : [[sample.at, (sample.cpu - before.cpu) / seconds]];
+    return sample.cpu < before.cpu || seconds < 0.5 ? [] : [[sample.at, (sample.cpu - before.cpu) / seconds]];
   });
 }
 
