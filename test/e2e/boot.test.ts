@@ -244,4 +244,24 @@ suite('A mistake of Huddle itself', () => {
     assert.deepEqual([adopted?.pid, adopted?.adopted], [program?.pid, true]);
     await next.stop();
   });
+
+  test('that ended an app leaves no program behind when Huddle is told to end before the app has begun anew', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote);
+    // Thrown where the app's own actor tells its history, and nowhere else. (The stack names this very line, too.)
+    const mistake = `const said = Date.prototype.toISOString;
+      Date.prototype.toISOString = function () {
+        if (new Error().stack.includes('history' + 'Entry')) throw new Error('seven is not eight');
+        return said.call(this);
+      };`;
+    const huddle = stage.startHuddle([], {
+      NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(mistake)}`,
+    });
+    await huddle.logged(/shop: error: .*seven is not eight.*starts anew in 1 s/);
+    assert.equal(stage.livePrograms().length, 1);
+    await huddle.stop();
+    assert.deepEqual(stage.processes(), []);
+  });
 });
