@@ -26,7 +26,7 @@ import { appPrefix, folderMark } from './process/mark.ts';
 import { usageOfTrees } from './process/usage.ts';
 import { openNotifier } from './effects/notify.ts';
 import { turns } from './effects/turns.ts';
-import { startStill, giveBack } from './memory.ts';
+import { staySmall } from './memory.ts';
 import { bulletin, sourceOf } from './source.ts';
 import { version } from './version.ts';
 import { isAppActor, isAtRest, stateName } from './view.ts';
@@ -67,7 +67,6 @@ export interface Daemon {
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const paths = statePaths(options.folder, options.state);
   const { lock: first, leaveFolder } = takeBoth(paths);
-  startStill();
   const log = openLog({ debug: options.debug, place: options });
 
   const changes = bulletin();
@@ -219,7 +218,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       const subscription = root.subscribe(look);
       look();
     });
-  void settled().then(giveBack);
+  void staySmall(settled);
 
   const send = (command: RootCommand) => {
     if (root.getSnapshot().status === 'active') root.send(command);

@@ -1,23 +1,37 @@
-import { setFlagsFromString } from 'node:v8';
+import { setTimeout as pause } from 'node:timers/promises';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 // A supervisor lives for months beside the programs that the memory is for. V8 is made for the opposite: by itself it
-// keeps twice what a Huddle with a hundred apps needs.
+// keeps twice what a Huddle with a hundred apps needs, and looks for garbage in a process at rest.
 
-/** Milliseconds after its start by which V8 has looked for more to collect, whatever there is. */
-const firstLook = 60_000;
+/** Milliseconds between two looks at how much is held. */
+const minute = 60_000;
+
+/** By how much it may grow before it is given back. */
+const leeway = 1.25;
 
 /**
- * To be called first. V8 comes back half a minute after the start, and seconds after a collection, to look for more to
- * collect: each look takes some 30 ms. After `giveBack` there is none; later on they keep a long life as small as a short one.
+ * Gives back what the start has taken, and from then on what bursts of work have; never while something is being done,
+ * as it takes some 50 ms. Never settles. `atRest` resolves when nothing is being done.
  */
-export function startStill(): void {
+export async function staySmall(atRest: () => Promise<unknown>): Promise<never> {
+  // V8's own looks for more, 30 ms each, come half a minute after the start and seconds after each collection.
   setFlagsFromString('--memory-reducer-gc-count=0');
-  setTimeout(() => setFlagsFromString('--memory-reducer-gc-count=2'), firstLook).unref();
+  for (let most = 0; ; await pause(minute, undefined, { ref: false })) {
+    if (held() < most) continue;
+    await atRest();
+    giveBack();
+    most = held() * leeway;
+  }
 }
 
-/** Gives back what the start has taken: once, when all is at rest, as it takes some 50 ms. */
-export function giveBack(): void {
+/** Bytes that the heap takes of the machine. */
+function held(): number {
+  return getHeapStatistics().total_physical_size;
+}
+
+function giveBack(): void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as (options: { type: 'major'; execution: 'sync'; flavor: string }) => void;
   setFlagsFromString('--no-expose-gc');
