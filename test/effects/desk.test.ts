@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { type Desk, openDesk } from '../../src/effects/desk.ts';
+import { type Desk, makeCandidatesFolder, openDesk } from '../../src/effects/desk.ts';
 import { turns } from '../../src/effects/turns.ts';
 import { openAppLedger } from '../../src/ledger/app-ledger.ts';
 import { statePaths } from '../../src/ledger/paths.ts';
 import { bootId } from '../../src/process/identity.ts';
+import { runAs } from '../../src/process/user.ts';
 import { appConfig } from '../machines/config.ts';
 
 /** The desk of an app in a folder of its own. */
@@ -80,6 +81,31 @@ suite('At the desk of an app', () => {
     assert.equal(await effect, 'its result');
     await behind;
     assert.ok(isBegun);
+  });
+});
+
+suite('The folder for the candidates of another user', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
+  test('is that user’s alone, and never what somebody has put in its place', (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'huddle-candidates-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const nobody = runAs('nobody');
+    const own = join(folder, 'own');
+    for (const time of ['made', 'found']) {
+      makeCandidatesFolder(own, nobody);
+      const { uid, gid, mode } = lstatSync(own);
+      assert.deepEqual([uid, gid, mode & 0o777], [nobody.uid, nobody.gid, 0o700], time);
+    }
+    const precious = join(folder, 'precious');
+    mkdirSync(precious);
+    symlinkSync(precious, join(folder, 'link'));
+    symlinkSync(own, join(folder, 'link to its own'));
+    symlinkSync(join(folder, 'nowhere'), join(folder, 'dangling'));
+    for (const name of ['precious', 'link', 'link to its own', 'dangling']) {
+      const refused = { name: 'Failure', code: 'path-occupied' };
+      assert.throws(() => makeCandidatesFolder(join(folder, name), nobody), refused, name);
+    }
+    assert.equal(lstatSync(precious).uid, 0);
+    assert.ok(!existsSync(join(folder, 'nowhere')));
   });
 });
 
