@@ -12,7 +12,7 @@ const failureFrom = ({ event }: { event: { error: unknown } }) => asFailure(even
 /** Ending the program: for a deployment, or because the app is to stop or to leave. */
 export const stopping = appSetup.createStateConfig({
   tags: 'deploying',
-  entry: ['disarm', 'noteDowntime', 'stop', { type: 'tell', params: stoppingNews }],
+  entry: ['disarm', 'noteDowntime', 'noteBegun', 'stop', { type: 'tell', params: stoppingNews }],
   initial: 'ending',
   states: {
     ending: { always: { guard: 'areProgramsDown', target: 'ended' } },

@@ -30,7 +30,8 @@ export function bootNews({ context }: AppMoment): News {
 }
 
 export function restoringNews({ context: { target, facts } }: AppMoment): News {
-  const reason = facts.pulling === null ? 'something else is in place' : 'a deployment was cut short';
+  const isCutShort = facts.pulling !== null || facts.deploying !== null;
+  const reason = isCutShort ? 'a deployment was cut short' : 'something else is in place';
   return { type: 'restoring', revision: target?.revision ?? '', reason };
 }
 
@@ -68,7 +69,8 @@ export function recoveredNews({ context }: AppMoment): News | null {
 }
 
 export function savedNews({ event }: Answered<Pulled>): News | null {
-  return event.output.saved === null ? null : { type: 'saved', changes: event.output.saved };
+  const { saved: changes, commits } = event.output;
+  return changes === null && commits.length === 0 ? null : { type: 'saved', changes, commits };
 }
 
 export function rollingBackNews({ context: { attempt, target, objection, trouble } }: AppMoment): News {

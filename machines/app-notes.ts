@@ -5,6 +5,8 @@ import {
   type Attempt,
   beginAttempt,
   configChange,
+  cutShort,
+  deploying,
   dueTime,
   type Leave,
   leftByRollback,
@@ -103,9 +105,9 @@ export const appNotes = appSlots.extend({
       target: { revision: context.attempt?.revision ?? '', way: 'forward' as const },
     })),
     aimBack: assign(({ context }) => ({ target: { revision: context.facts.good ?? '', way: 'back' as const } })),
-    aimGood: assign(({ context: { facts } }) => ({
-      target: { revision: facts.good ?? '', way: 'boot' as const },
-      attempt: null,
+    aimGood: assign(({ context }) => ({
+      target: { revision: context.facts.good ?? '', way: 'boot' as const },
+      attempt: cutShort(context),
     })),
     aimCurrent: assign(({ context: { facts } }) => ({
       target: { revision: facts.current ?? '', way: 'boot' as const },
@@ -116,7 +118,12 @@ export const appNotes = appSlots.extend({
       target: { revision: program.revision ?? '', way: 'boot' as const },
       attempt: null,
     })),
-    dropTarget: assign({ target: null, attempt: null }),
+    /** Who is told to leave in the middle of an attempt leaves it to the next Huddle. */
+    dropTarget: assign(({ context: { facts, leave } }) => ({
+      target: null,
+      attempt: null,
+      facts: leave === 'shutdown' ? facts : { ...facts, deploying: null },
+    })),
     /** Back to the good revision before the one in place, which is left for this reason. */
     aimPrevious: assign(({ context }) => {
       const { facts, condemned, now } = context;
@@ -161,7 +168,10 @@ export const appNotes = appSlots.extend({
     }),
 
     // -- facts
-    noteIntent: assign(({ context }) => ({ facts: { ...context.facts, pulling: context.target?.revision ?? null } })),
+    noteBegun: assign(({ context }) => ({ facts: { ...context.facts, deploying: deploying(context) } })),
+    noteIntent: assign(({ context }) => ({
+      facts: { ...context.facts, pulling: context.target?.revision ?? null, deploying: deploying(context) },
+    })),
     notePulled: assign(({ context: { target } }, { directory }: Pulled) => ({
       target: target && { ...target, directory },
     })),
@@ -188,7 +198,7 @@ export const appNotes = appSlots.extend({
     pause: assign(({ context }) => ({ facts: { ...context.facts, paused: true }, nextCheck: null })),
     resume: assign(({ context }) => ({ facts: { ...context.facts, paused: false, pinned: false } })),
     markStopped: assign(({ context }) => ({
-      facts: { ...context.facts, stopped: true },
+      facts: { ...context.facts, stopped: true, deploying: null },
       leave: null,
       target: null,
       attempt: null,

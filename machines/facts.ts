@@ -13,6 +13,8 @@ export interface Facts {
   readonly branch: string | null;
   /** Intent: the tree is being made equal to this revision; after a crash it must be restored first. */
   readonly pulling: Revision | null;
+  /** The attempt that is changing what runs; who finds it after a crash has to end it, and to tell the history. */
+  readonly deploying: Deploying | null;
   readonly rejected: readonly Rejection[];
   /** While set, reaching the crash limit rolls back to `previous`. Milliseconds since the epoch. */
   readonly provingUntil: number | null;
@@ -36,12 +38,19 @@ export const noFacts: Facts = {
   current: null,
   branch: null,
   pulling: null,
+  deploying: null,
   rejected: [],
   provingUntil: null,
   paused: false,
   pinned: false,
   stopped: false,
 };
+
+/** What the history will tell of an attempt, as far as it has come. */
+export interface Deploying extends Pick<HistoryEntry, 'revision' | 'from' | 'result' | 'reason'> {
+  /** Milliseconds since the epoch. */
+  readonly began: number;
+}
 
 /** One line of an app's history: an attempt to deploy, and what came of it. */
 export interface HistoryEntry {
@@ -53,6 +62,6 @@ export interface HistoryEntry {
   readonly reason: string;
   /** Of the whole attempt. */
   readonly seconds: number;
-  /** Seconds without the program; null where there was none to miss. */
+  /** Seconds without the program; null where there was none to miss, or nobody to measure it. */
   readonly downtime: number | null;
 }

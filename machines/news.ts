@@ -1,6 +1,6 @@
 import type { Revision } from './facts.ts';
 import type { Failure } from './failure.ts';
-import type { Exit, SavedChanges } from './slots.ts';
+import type { Exit, SavedChanges, SavedCommits } from './slots.ts';
 
 /**
  * What an app tells about itself, for the log and the events: what happened, and why. The words for it are in
@@ -27,7 +27,7 @@ export type News =
   | { readonly type: 'test passed'; readonly revision: Revision; readonly seconds: number }
   | { readonly type: 'test pending'; readonly revision: Revision; readonly failure: Failure }
   | { readonly type: 'rejected'; readonly revision: Revision; readonly failure: Failure }
-  | { readonly type: 'saved'; readonly changes: SavedChanges }
+  | { readonly type: 'saved'; readonly changes: SavedChanges | null; readonly commits: readonly SavedCommits[] }
   | {
       readonly type: 'deployed';
       readonly revision: Revision;
@@ -56,7 +56,7 @@ export type ProgramNews =
   | { readonly type: 'program recovered'; readonly pid: number; readonly revision: Revision }
   | { readonly type: 'program exited'; readonly exit: Exit; readonly ran: number; readonly retryIn: number | null }
   | { readonly type: 'program not started'; readonly failure: Failure; readonly retryIn: number | null }
-  | { readonly type: 'program given up'; readonly failure: Failure; readonly retryIn: number | null }
+  | { readonly type: 'program given up'; readonly failure: Failure }
   | { readonly type: 'probe failed'; readonly failure: Failure }
   | { readonly type: 'unhealthy'; readonly failure: Failure }
   | { readonly type: 'stuck'; readonly failure: Failure };

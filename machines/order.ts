@@ -25,7 +25,7 @@ export interface Given {
 
 export type Outcome =
   | { readonly type: 'failed'; readonly failure: Failure }
-  | { readonly type: 'stopped' | 'started' | 'restarted' | 'paused' | 'resumed' }
+  | { readonly type: 'stopped' | 'started' | 'already started' | 'restarted' | 'paused' | 'resumed' }
   /** There was nothing to do: the newest revision is in place. */
   | { readonly type: 'unmoved'; readonly branch: string; readonly revision: Revision }
   /** So was what was to be deployed. */
@@ -87,7 +87,7 @@ export function outcome({ order, before, entries }: Given, look: Look): Outcome 
       return context.trouble !== null && context.trouble !== before.trouble ? failed(order, context) : null;
     case 'start':
     case 'restart':
-      return ofStart(order, look);
+      return ofStart(order, before, look);
     default:
       return isResting ? ofDeployment({ order, before, entries: own(before, entries) }, look) : null;
   }
@@ -99,21 +99,30 @@ export function commandFor(order: Order, { state, context: { program } }: Look):
   return order.type === 'start' && state === 'running' && isGivenUp ? { type: 'restart' } : order;
 }
 
-/** The deployment that was under way when the order was given is not the order's. */
-function own({ target, attempt }: AppContext, entries: readonly HistoryEntry[]): readonly HistoryEntry[] {
-  return target !== null && attempt !== null ? entries.slice(1) : entries;
+/** The deployment that was under way when the order was given, or that is still to be undone, is not the order's. */
+function own({ target, attempt, facts }: AppContext, entries: readonly HistoryEntry[]): readonly HistoryEntry[] {
+  const isUnderWay = target !== null && attempt !== null;
+  const isToBeUndone = facts.deploying !== null && facts.good !== null;
+  return isUnderWay || isToBeUndone ? entries.slice(1) : entries;
 }
 
 /** Checks and tests go on beside the program; a deployment that has begun brings another one. */
-function ofStart(order: Order, { state, context, isResting }: Look): Outcome | null {
+function ofStart(order: Order, before: AppContext, { state, context, isResting }: Look): Outcome | null {
   const { program, config } = context;
   const isUp = program.state === 'up' || (program.state === 'down' && program.failure === null);
   if (state !== 'running' && state !== 'checking' && state !== 'testing')
     return isResting ? failed(order, context) : null;
   if (config.application.start === null || (isUp && program.verdict === 'accepted'))
-    return { type: order.type === 'start' ? 'started' : 'restarted' };
+    return {
+      type: order.type === 'restart' ? 'restarted' : isAsBefore(before, context) ? 'already started' : 'started',
+    };
   const isOver = program.verdict === 'refused' || program.state === 'given up' || program.state === 'backing off';
   return isOver && program.state !== 'stopping' ? failed(order, context) : null;
+}
+
+/** Whether there was nothing to start. */
+function isAsBefore(before: AppContext, { program, config }: AppContext): boolean {
+  return !before.facts.stopped && (config.application.start === null || before.program.pid === program.pid);
 }
 
 function ofDeployment({ order, before, entries }: Given, { context, state }: Look): Outcome {

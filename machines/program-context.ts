@@ -116,8 +116,7 @@ export function stuckNews({ event }: Moment): ProgramNews {
 }
 
 export function givenUpNews({ context }: Moment): ProgramNews {
-  const { retry } = context.config.application;
-  return { type: 'program given up', failure: crashLimit(context), retryIn: retry === 0 ? null : retry };
+  return { type: 'program given up', failure: crashLimit(context) };
 }
 
 function failureOf(event: ProgramEvent): Failure {
@@ -137,9 +136,9 @@ export function endingNews({ context }: Moment): ProgramNews {
   };
 }
 
-/** Seconds until it starts again by itself; null: it does not. */
+/** Seconds until it starts again by itself; null: it does not. (One that is given up tells of that instead.) */
 function nextStart(context: ProgramContext): number | null {
-  if (!isHindered(context) && (isJobDone(context) || isLeftDown(context) || isAtLimit(context))) return null;
+  if (!isHindered(context) && (isJobDone(context) || isLeftDown(context))) return null;
   return restartDelay(context) / 1000;
 }
 
@@ -175,7 +174,7 @@ export function crashLimit({ config, exits, failure }: ProgramContext): Failure 
     doing: 'keeping up',
     subject: commandLine(config),
     reason: `given up after ${exits} ${exits === 1 ? 'exit' : 'exits'}${failure === null || failure.code === 'crash-limit' ? '' : `; the last: ${failure.reason}`}`,
-    hint: `Its own output is in logs/app.log. ${retry === 0 ? 'The next revision starts it again.' : `It is tried again every ${retry} s, and at the next revision.`}`,
+    hint: `Its own output is in logs/app.log. ${retry === 0 ? 'A restart or the next revision starts it again.' : `It is tried again every ${retry} s, and at the next revision.`}`,
   });
 }
 

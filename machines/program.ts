@@ -188,7 +188,7 @@ export const programMachine = programSetup.createMachine({
             {
               guard: 'isAtLimit',
               target: '#program.givenUp',
-              actions: [{ type: 'tell', params: endingNews }, 'giveUp', { type: 'tell', params: givenUpNews }],
+              actions: [{ type: 'tell', params: givenUpNews }, 'giveUp'],
             },
             {
               guard: 'isAnsweredAtOnce',

@@ -80,18 +80,30 @@ export interface PullInput extends Slot {
   readonly revision: Revision;
   readonly branch: string;
 }
-export interface Pulled {
-  /** Where what was in the way has been saved, if anything was. */
-  readonly saved: SavedChanges | null;
+export interface Pulled extends Rescued {
   /** Where the tree is: the local path or, side by side, the release's folder. */
   readonly directory: string;
   /** False: it was a release on disk, made ready before; its scripts are not run again. */
   readonly isFresh: boolean;
 }
+/** What of somebody's was in the way. */
+export interface Rescued {
+  /** Where it has been saved, if anything was. */
+  readonly saved: SavedChanges | null;
+  /** Commits that the remote does not have, and whose branch or HEAD has moved on: those of each repository. */
+  readonly commits: readonly SavedCommits[];
+}
 export interface SavedChanges {
   /** `refs/huddle/saved/…` */
   readonly ref: string;
   readonly files: number;
+}
+
+export interface SavedCommits {
+  /** The working copy that they were made in: the app's, or a submodule's. */
+  readonly folder: string;
+  /** `refs/huddle/saved/…` */
+  readonly ref: string;
 }
 
 /**

@@ -3,14 +3,13 @@ import { type AnyActorRef, createActor, type InspectionEvent, toPromise } from '
 import { asFailure, type Failure } from '../machines/failure.ts';
 import type { HuddleSnapshot } from '../machines/huddle.ts';
 import type { Facts } from '../machines/facts.ts';
-import type { News } from '../machines/news.ts';
 import type { RootCommand } from '../machines/protocol.ts';
 import { tellMoments } from './fault.ts';
 import { steadyNow } from './clock.ts';
 import { namesChanged, watchConfigs, withoutProgram } from './configs.ts';
-import { type Log, openLog } from './control/log.ts';
+import { openLog } from './control/log.ts';
 import { noticeOf } from './control/notices.ts';
-import { because, tell } from './control/prose.ts';
+import { type About, because, tell } from './control/prose.ts';
 import type { AppStatus } from './control/status.ts';
 import type { Listening } from './control/tcp.ts';
 import { type Doors, openDoors } from './doors.ts';
@@ -27,7 +26,7 @@ import { appPrefix, folderMark } from './process/mark.ts';
 import { usageOfTrees } from './process/usage.ts';
 import { openNotifier } from './effects/notify.ts';
 import { turns } from './effects/turns.ts';
-import { giveBack } from './memory.ts';
+import { staySmall } from './memory.ts';
 import { bulletin, sourceOf } from './source.ts';
 import { version } from './version.ts';
 import { isAppActor, isAtRest, stateName } from './view.ts';
@@ -68,7 +67,7 @@ export interface Daemon {
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const paths = statePaths(options.folder, options.state);
   const { lock: first, leaveFolder } = takeBoth(paths);
-  const log = openLog({ debug: options.debug });
+  const log = openLog({ debug: options.debug, place: options });
 
   const changes = bulletin();
   const desks = new Map<string, Desk>();
@@ -104,7 +103,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     office,
     desk,
     tell: (name, news) => {
-      report(log, name, news, root.getSnapshot());
+      const { level, text } = tell(news, aboutOf(name, root.getSnapshot(), options.filesOnly));
+      log.write(level, text, name);
       const notice = noticeOf(name, news);
       const config = root.getSnapshot().context.slots[name]?.config;
       if (notice !== null && config !== undefined) notifier.tell(notice, config);
@@ -196,6 +196,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     taken(failure) {
       log.write('error', because(failure, 'this one leaves, and leaves the programs to it'));
       fatal = failure;
+      for (const { ledger } of desks.values()) void ledger.close();
       leave();
     },
   });
@@ -217,7 +218,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       const subscription = root.subscribe(look);
       look();
     });
-  void settled().then(giveBack);
+  void staySmall(settled);
 
   const send = (command: RootCommand) => {
     if (root.getSnapshot().status === 'active') root.send(command);
@@ -230,6 +231,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await rotator.stop();
     inspector?.close();
     await doors?.close();
+    await Promise.all([...desks.values()].map(({ ledger }) => ledger.close()));
     lock.release();
     leaveFolder();
     log.write('info', 'stopped');
@@ -250,11 +252,10 @@ async function inspectorOf(root: () => AnyActorRef): Promise<Inspector> {
   return (await import('./observe/inspector/inspector.ts')).openInspector(root);
 }
 
-function report(log: Log, name: string, news: News, { context }: HuddleSnapshot): void {
+/** What the sentences about an app have to know of it. */
+function aboutOf(name: string, { context }: HuddleSnapshot, once: boolean): About {
   const config = context.slots[name]?.config;
-  const about = { localPath: config?.repository.localPath ?? '', tested: (config?.test ?? null) !== null };
-  const { level, text } = tell(news, about);
-  log.write(level, text, name);
+  return { localPath: config?.repository.localPath ?? '', tested: (config?.test ?? null) !== null, once };
 }
 
 /**

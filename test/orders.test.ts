@@ -144,7 +144,8 @@ suite('An order to stop and to start', () => {
     await give('start', 1);
     assert.deepEqual(told, ['stop: stopped']);
     await pass(3);
-    assert.deepEqual(told, ['stop: stopped', 'start: started']);
+    await give('start');
+    assert.deepEqual(told, ['stop: stopped', 'start: started', 'start: already started']);
   });
 
   test('fails when what runs cannot be killed', async () => {

@@ -1,38 +1,21 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { createActor } from 'xstate';
 import type { News } from '../machines/news.ts';
-import { type Desk, type Office, openDesk } from '../src/effects/desk.ts';
-import { turns } from '../src/effects/turns.ts';
-import { statePaths } from '../src/ledger/paths.ts';
 import { marksOf } from '../src/process/adopt.ts';
 import { endMarked } from '../src/process/end.ts';
 import { folderMark } from '../src/process/mark.ts';
 import { appIn, isAppActor } from '../src/view.ts';
 import { wire } from '../src/wire.ts';
-import { Repository } from './e2e/repository.ts';
 import { eventually } from './e2e/harness.ts';
+import { ownOffice } from './effects/office.ts';
 import { appConfig } from './machines/config.ts';
 
 /** A root with real adapters, on one app that sleeps; `tell` may be made to throw, as a fault of Huddle would. */
 async function huddleOf(t: TestContext, tell: (news: News) => void) {
-  const root = realpathSync(mkdtempSync(join(tmpdir(), 'huddle-wire-')));
-  const dir = join(root, 'dir');
-  mkdirSync(dir);
-  const paths = statePaths(dir);
-  mkdirSync(paths.empty, { recursive: true });
-  const repository = await Repository.create(join(root, 'repo'));
-  await repository.publish({ file: 'one\n' });
-  const office: Office = { paths, remains: [], warn: () => {}, network: turns(4), local: turns(4) };
-  const desks = new Map<string, Desk>();
-  const desk = (name: string): Desk => {
-    const open = desks.get(name) ?? openDesk(name, office);
-    desks.set(name, open);
-    return open;
-  };
+  const { root, paths, repository, office, desks, desk } = await ownOffice();
   const config = appConfig({
     repository: { remotePath: repository.remote, localPath: join(root, 'copy'), branch: null },
     timing: { minimum: 3600, maximum: null },

@@ -1,5 +1,6 @@
 import { Failure } from '../../machines/failure.ts';
 import { controlClient, type Action, type ActionBody, type ControlClient } from '../control/client.ts';
+import { pasteable } from '../control/paste.ts';
 import { statePaths } from '../ledger/paths.ts';
 import { chosen, mustName } from './chosen.ts';
 import type { Options } from './options.ts';
@@ -16,7 +17,7 @@ const interrupted = 130;
 export async function act(action: Action, options: Options): Promise<number> {
   mustName(action, options, action !== 'deploy' && action !== 'rollback');
   const paths = statePaths(options.folder, options.state);
-  const client = controlClient(paths.socket, paths.folder);
+  const client = controlClient(paths);
   const names = await namesOf(client, action, options);
   const results = names === null ? await stopWithoutHuddle(options) : await ask(client, action, names, options);
   if (options.json) process.stdout.write(inJson(results));
@@ -29,9 +30,11 @@ async function namesOf(client: ControlClient, action: Action, options: Options):
   try {
     return chosen(await client.apps(), options.apps).map(({ name }) => name);
   } catch (error) {
-    const isNotRunning = error instanceof Failure && error.code === 'not-running';
-    if (isNotRunning && action === 'stop' && options.all) return null;
-    throw error;
+    if (!(error instanceof Failure) || error.code !== 'not-running' || action !== 'stop') throw error;
+    if (options.all) return null;
+    const { code, doing, subject, reason, cause } = error;
+    const hint = `${error.hint}; or stop what runs on without one: huddle stop --all`;
+    throw new Failure(code, { doing, subject, reason, hint, cause });
   }
 }
 
@@ -49,13 +52,14 @@ async function ask(
   const progress = showProgress(client, names);
   const leave = (): never => {
     progress.end();
-    process.stderr.write('huddle: not waiting any longer; the work goes on in Huddle (huddle status)\n');
+    const farewell = pasteable('not waiting any longer; the work goes on in Huddle (huddle status)', options);
+    process.stderr.write(`huddle: ${farewell}\n`);
     process.exit(interrupted);
   };
   process.once('SIGINT', leave);
   const one = async (name: string): Promise<Result> => {
     const result = await resultOf(name, client.act(name, action, bodyOf(options)));
-    progress.settle(name, () => options.json || tell(result));
+    progress.settle(name, () => options.json || tell(result, options));
     return result;
   };
   const results = await Promise.all(names.map(one));

@@ -32,21 +32,26 @@ const app: ArgsDef = { app: { type: 'positional', description: 'this one' } };
 const apps: ArgsDef = { 'app…': { type: 'positional', description: 'these' } };
 const anyApps: ArgsDef = { 'app…': { type: 'positional', required: false, description: 'only these' } };
 
+/** How Huddle is reached over a network. */
+const listening: ArgsDef = {
+  listen: { type: 'string', valueHint: '[HOST:]PORT', description: 'serve dashboard, API and metrics there as well' },
+  inspect: { type: 'boolean', description: 'listen on 127.0.0.1:7357, and print the addresses of the inspector' },
+  'allow-host': { type: 'string', valueHint: 'NAME', description: 'a name of a reverse proxy in front; repeatable' },
+  'tls-cert': {
+    type: 'string',
+    valueHint: 'FILE',
+    description: 'certificate for --listen, PEM; SIGHUP reads it anew',
+  },
+  'tls-key': { type: 'string', valueHint: 'FILE', description: 'its key, PEM' },
+  insecure: { type: 'boolean', description: 'listen beyond this machine without TLS' },
+};
+
 /** No verb: the foreground. */
 export const root: Command = {
   meta: { name: 'huddle', description: 'Keeps programs running from git: each config file in DIR is one app.' },
   args: {
     once: { type: 'boolean', description: 'bring every app to its newest good revision, start nothing, and end' },
-    listen: { type: 'string', valueHint: '[HOST:]PORT', description: 'serve dashboard, API and metrics there as well' },
-    inspect: { type: 'boolean', description: 'listen on 127.0.0.1:7357, and print the addresses of the inspector' },
-    'allow-host': { type: 'string', valueHint: 'NAME', description: 'a name of a reverse proxy in front; repeatable' },
-    'tls-cert': {
-      type: 'string',
-      valueHint: 'FILE',
-      description: 'certificate for --listen, PEM; SIGHUP reads it anew',
-    },
-    'tls-key': { type: 'string', valueHint: 'FILE', description: 'its key, PEM' },
-    insecure: { type: 'boolean', description: 'listen beyond this machine without TLS' },
+    ...listening,
     ...everywhere,
   },
   lasting: true,
@@ -99,7 +104,10 @@ export const verbs: readonly Command[] = [
   action('pause', 'Check no more until resume; the program runs on.', { ...apps, ...all }),
   action('resume', 'End a pause, and let go of a revision deployed by hand.', { ...apps, ...all }),
   {
-    meta: { name: 'history', description: 'Show what was deployed when, and what was not, and why.' },
+    meta: {
+      name: 'history',
+      description: 'Show what was deployed when, and what was not, and why; needs no running Huddle.',
+    },
     args: {
       ...app,
       lines: { type: 'string', alias: 'n', valueHint: 'N', description: 'only the newest so many; default: 100' },
@@ -149,6 +157,7 @@ export const verbs: readonly Command[] = [
     args: {
       for: { type: 'enum', options: ['systemd', 'windows'], description: 'for such a machine; default: this one' },
       user: { type: 'boolean', description: "a unit of the user's own systemd, which needs no root" },
+      ...listening,
       ...everywhere,
     },
     run: async (options) => (await import('./service.ts')).service(options),
@@ -159,6 +168,3 @@ export const verbs: readonly Command[] = [
     run: async (options) => (await import('./completion.ts')).completion(options),
   },
 ];
-
-/** What the contract promises and this version does not have yet: refused, never taken for a typing error. */
-export const later: { readonly verbs: readonly string[] } = { verbs: [] };

@@ -9,7 +9,7 @@ import type { Options } from './options.ts';
  */
 export async function detach({ folder, state, json }: Options): Promise<number> {
   const paths = statePaths(folder, state);
-  const client = controlClient(paths.socket, paths.folder);
+  const client = controlClient(paths);
   const following = Promise.withResolvers<void>();
   const { signal } = new AbortController();
   const left = client.events(({ type }) => type === 'ready' && following.resolve(), signal);

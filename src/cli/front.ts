@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { ArgDef } from 'citty';
 import { tcpAddress } from '../control/tcp-address.ts';
-import { later, root, verbs, type Command } from './commands.ts';
+import { root, verbs, type Command } from './commands.ts';
 import { isHostName } from './listening.ts';
 import { meant, Misuse } from './misuse.ts';
 import { noOptions, type Options } from './options.ts';
@@ -26,18 +26,33 @@ type OptionToken = Extract<Token, { kind: 'option' }>;
 export function readCommandLine(args: readonly string[]): Invocation {
   if (args[0] === '__complete') return { kind: 'complete', words: args.slice(1) };
   const tokens = tokensOf(args);
-  const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
   const given = tokens.filter((token) => token.kind === 'option');
+  const { question, words } = wordsOf(tokens);
   const [verb] = words;
-  if (verb !== undefined && later.verbs.includes(verb)) throw notYet(`huddle ${verb}`);
   const command = verb === undefined ? root : verbs.find(({ meta }) => meta.name === verb);
   for (const token of given) checkOption(token, args, command ?? root);
   if (command === undefined) throw unknownVerb(verb ?? '');
-  const set = new Map(given.map(({ name, value }) => [name, value ?? '']));
-  if (set.has('help')) return { kind: 'help', command };
-  if (set.has('version')) return { kind: 'version' };
+  const asks = (what: string) => question === what || given.some(({ name }) => name === what);
+  if (asks('help')) return { kind: 'help', command };
+  if (asks('version')) return { kind: 'version' };
   refuseTwice(given);
-  const options: Options = {
+  return { kind: 'run', command, options: { ...optionsFrom(given), ...placed(words.slice(1), command) } };
+}
+
+/** The verb and what follows it. What other commands take by a word, Huddle takes by an option; it understands both. */
+function wordsOf(tokens: readonly Token[]): { readonly question: string | undefined; readonly words: string[] } {
+  const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
+  if (words.includes('')) throw new Misuse('an argument is empty', 'Is a variable of the shell not set?');
+  const [first] = words;
+  return first === 'help' || first === 'version'
+    ? { question: first, words: words.slice(1) }
+    : { question: undefined, words };
+}
+
+function optionsFrom(given: readonly OptionToken[]): Options {
+  const set = new Map(given.map(({ name, value }) => [name, value ?? '']));
+  return {
+    ...noOptions,
     folder: set.get('config') ?? noOptions.folder,
     state: set.get('state'),
     debug: set.has('debug'),
@@ -57,9 +72,7 @@ export function readCommandLine(args: readonly string[]): Invocation {
     tlsCert: set.get('tls-cert'),
     tlsKey: set.get('tls-key'),
     insecure: set.has('insecure'),
-    ...placed(words.slice(1), command),
   };
-  return { kind: 'run', command, options };
 }
 
 /** The words after the verb, each where the verb wants it. Who misses one says so itself: it may know what there is. */
@@ -157,7 +170,7 @@ function whose(owner: Command): string {
 }
 
 function unknownVerb(verb: string): Misuse {
-  const right = meant(verb, [...verbs.map(({ meta }) => meta.name), ...later.verbs, '--help', '--version']);
+  const right = meant(verb, [...verbs.map(({ meta }) => meta.name), 'help', 'version', '--help', '--version']);
   const folder = statSync(verb, { throwIfNoEntry: false })?.isDirectory() === true;
   if (verb === 'run') return new Misuse('unknown command run', 'Leave it out: `huddle -c DIR` runs in the foreground.');
   if (right === undefined && folder) return new Misuse(`unknown command ${verb}`, `Did you mean huddle -c ${verb}?`);
@@ -166,10 +179,6 @@ function unknownVerb(verb: string): Misuse {
 
 function surplus(word: string, command: Command): Misuse {
   return new Misuse(`unexpected argument ${word}${of(command)}`, seeHelp(command));
-}
-
-function notYet(what: string): Misuse {
-  return new Misuse(`${what} is not supported yet`, 'This version of Huddle does not have it.');
 }
 
 function of(command: Command): string {

@@ -1,24 +1,56 @@
-import { oneLine } from '../../machines/failure.ts';
+import { Failure, oneLine } from '../../machines/failure.ts';
 import type { HistoryEntry } from '../../machines/facts.ts';
 import { controlClient } from '../control/client.ts';
 import { duration } from '../control/prose.ts';
-import { statePaths } from '../ledger/paths.ts';
+import { statePaths, type StatePaths } from '../ledger/paths.ts';
 import { chosen, mustName } from './chosen.ts';
+import { Misuse } from './misuse.ts';
+import { appsOnDisk, unreadable } from './on-disk.ts';
 import type { Options } from './options.ts';
 import { cut, displayWidth, fit, outputWidth, paintOutput, type Paint, type Style } from './terminal.ts';
 
-/** `huddle history APP [-n N]`: what was deployed when, and what was not, and why; the newest first. */
+/** So many are shown where nothing else is said, and no more at all: Huddle remembers no more. */
+const usual = 100;
+const most = 1000;
+
+interface Past {
+  readonly history: readonly HistoryEntry[];
+}
+
+/**
+ * `huddle history APP [-n N]`: what was deployed when, and what was not, and why; the newest first. Where no Huddle runs it
+ * reads the file.
+ */
 export async function history(options: Options): Promise<number> {
   mustName('history', options, false);
+  const { lines = usual } = options;
+  if (lines < 1 || lines > most) throw new Misuse(`-n needs a number from 1 to ${most}, not ${lines}`, 'Write -n 10.');
   const paths = statePaths(options.folder, options.state);
-  const client = controlClient(paths.socket, paths.folder);
-  const [app] = chosen(await client.apps(), options.apps);
-  const limit = options.lines === undefined ? '' : `?limit=${options.lines}`;
-  const path = `/api/apps/${encodeURIComponent(app?.name ?? '')}/history${limit}`;
-  const answer = (await client.get(path)) as { readonly history: readonly HistoryEntry[] };
+  const answer = await told(paths, options).catch((error: unknown) => {
+    if (error instanceof Failure && error.code === 'not-running') return read(paths, options.apps, lines);
+    throw error;
+  });
   if (options.json) process.stdout.write(`${JSON.stringify(answer)}\n`);
   else process.stdout.write(`${historyLines(answer.history, outputWidth(), paintOutput).join('\n')}\n`);
   return 0;
+}
+
+async function told(paths: StatePaths, { apps, lines }: Options): Promise<Past> {
+  const client = controlClient(paths);
+  const [app] = chosen(await client.apps(), apps);
+  const limit = lines === undefined ? '' : `?limit=${lines}`;
+  return (await client.get(`/api/apps/${encodeURIComponent(app?.name ?? '')}/history${limit}`)) as Past;
+}
+
+async function read(paths: StatePaths, apps: readonly string[], lines: number): Promise<Past> {
+  const [name = ''] = appsOnDisk(paths, apps);
+  const { readHistory } = await import('../ledger/history.ts');
+  const path = paths.app(name).history;
+  try {
+    return { history: (await readHistory(path)).toReversed().slice(0, lines) };
+  } catch (error) {
+    throw unreadable(error, path);
+  }
 }
 
 const titles = ['WHEN', 'RESULT', 'REVISION', 'TOOK', 'DOWN', 'REASON'] as const;

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { shellWord } from '../control/shell-word.ts';
 import { Failure } from '../../machines/failure.ts';
 import type { Options } from './options.ts';
 
@@ -12,7 +13,10 @@ export async function init({ folder }: Pick<Options, 'folder'>): Promise<number>
   await writeFile(file, exampleConfig, { flag: 'wx' }).catch((thrown: unknown) => {
     throw notWritten(file, thrown);
   });
-  process.stdout.write(`${file} is written: edit it, and name it after your app, without the _, to start it\n`);
+  const named = shellWord(path.join(folder, 'shop.json'));
+  process.stdout.write(
+    `${file} is written: edit it, and rename it after your app, as ${named}\nThen: huddle -c ${shellWord(folder)}\n`,
+  );
   return 0;
 }
 
@@ -28,8 +32,8 @@ function notWritten(file: string, thrown: unknown): Failure {
 }
 
 /** What most apps need, with a word on each key; the README and `huddle schema` know all of them. */
-export const exampleConfig = `// An app of Huddle. Rename this file after it (such as shop.json) and put it into the folder that
-// \`huddle -c DIR\` runs on. Comments and trailing commas are fine; times are seconds.
+export const exampleConfig = `// An app of Huddle: rename this file after it, without the _ (shop.json), and \`huddle -c DIR\` runs it, DIR being the folder
+// of this file; at once where it runs there already. Comments and trailing commas are fine; times are seconds.
 {
   "repository": {
     // What to follow: an https or ssh URL, git@host:path, or a path.

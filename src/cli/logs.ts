@@ -1,13 +1,11 @@
 import { once } from 'node:events';
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
 import { styleText } from 'node:util';
-import { Failure, oneLine } from '../../machines/failure.ts';
-import { errorCode, refused, statePaths, type StatePaths } from '../ledger/paths.ts';
+import { oneLine } from '../../machines/failure.ts';
+import { statePaths, type StatePaths } from '../ledger/paths.ts';
 import { tail } from '../logs/follow.ts';
-import { appNames } from './app-names.ts';
-import { chosen } from './chosen.ts';
 import { Lines, shownLine } from './log-lines.ts';
+import { appsOnDisk, unreadable } from './on-disk.ts';
 import type { Options } from './options.ts';
 
 /** As many as `tail` shows. */
@@ -20,32 +18,13 @@ const defaultLines = 10;
  */
 export async function logs(options: Options): Promise<number> {
   const paths = statePaths(options.folder, options.state);
-  const names = wanted(paths, options.apps);
+  const names = appsOnDisk(paths, options.apps);
   const width = Math.max(0, ...names.map((name) => oneLine(name).length));
   const prefixes = names.map((name, index) => (names.length > 1 ? prefixOf(name, index, width) : ''));
   const one = (name: string, index: number) => show(paths, name, prefixes[index] ?? '', options);
   if (options.follow) await Promise.all(names.map(one));
   else for (const [index, name] of names.entries()) await one(name, index);
   return 0;
-}
-
-/** The apps of the folder; by name also those that are gone and have left their logs. */
-function wanted({ folder, root }: StatePaths, names: readonly string[]): readonly string[] {
-  const present = appNames(folder);
-  const known = names.length === 0 ? present : [...new Set([...present, ...namesIn(join(root, 'apps'))])].sort();
-  return chosen(
-    known.map((name) => ({ name })),
-    names,
-  ).map(({ name }) => name);
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
-    throw unreadable(error, folder);
-  }
 }
 
 async function show(paths: StatePaths, name: string, prefix: string, options: Options): Promise<void> {
@@ -92,11 +71,4 @@ async function print(text: string | Buffer): Promise<void> {
   if (process.stdout.write(text)) return;
   drained ??= once(process.stdout, 'drain').finally(() => (drained = null));
   await drained;
-}
-
-function unreadable(error: unknown, path: string): Failure {
-  const code = errorCode(error);
-  if (code !== 'EACCES' && code !== 'EPERM') return refused(error, 'reading', path);
-  const hint = 'Run this as the user who runs Huddle, or as root.';
-  return new Failure('permission-denied', { doing: 'reading', subject: path, reason: 'permission denied', hint });
 }

@@ -2,6 +2,7 @@ import { asFailure, Failure } from '../../machines/failure.ts';
 import { complaint } from './complaint.ts';
 import { readCommandLine, type Invocation } from './front.ts';
 import { Misuse } from './misuse.ts';
+import { noOptions, type Options } from './options.ts';
 
 /** Exit codes of every command: its work is done, it failed, it was called wrongly. */
 const done = 0;
@@ -23,16 +24,16 @@ export async function main(args: readonly string[], version: string): Promise<vo
 }
 
 async function exitCodeOf(args: readonly string[], version: string): Promise<number> {
-  let debug = false;
+  let options = noOptions;
   try {
     const invocation = readCommandLine(args);
-    debug = invocation.kind === 'run' && invocation.options.debug;
+    if (invocation.kind === 'run') ({ options } = invocation);
     mindOutput(invocation);
     // A mistake of Huddle's own, or of a library: it ends, and its programs run on until the next Huddle takes them over.
-    process.on('uncaughtException', (error) => process.exit(complain(error, debug)));
+    process.on('uncaughtException', (error) => process.exit(complain(error, options)));
     return await carryOut(invocation, version);
   } catch (error) {
-    return complain(error, debug);
+    return complain(error, options);
   }
 }
 
@@ -60,14 +61,14 @@ function mindOutput(invocation: Invocation): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (lasting) return;
     if (error.code === 'EPIPE') process.exit(done);
-    process.exit(complain(unwritten(error), false));
+    process.exit(complain(unwritten(error), noOptions));
   });
 }
 
-function complain(error: unknown, debug: boolean): number {
+function complain(error: unknown, options: Options): number {
   const misuse = error instanceof Misuse;
-  process.stderr.write(complaint(misuse ? error : asFailure(error)));
-  if (debug && error instanceof Error && !misuse) process.stderr.write(`${stackOf(error)}\n`);
+  process.stderr.write(complaint(misuse ? error : asFailure(error), options));
+  if (options.debug && error instanceof Error && !misuse) process.stderr.write(`${stackOf(error)}\n`);
   return misuse ? wrongUsage : failed;
 }
 

@@ -15,7 +15,7 @@ import type { Options } from './options.ts';
  */
 export async function open(options: Options): Promise<number> {
   const paths = statePaths(options.folder, options.state);
-  const { listen } = (await controlClient(paths.socket, paths.folder).get('/api/huddle')) as Whereabouts;
+  const { listen } = (await controlClient(paths).get('/api/huddle')) as Whereabouts;
   if (listen === null) throw closed(paths.folder, 'it listens on no port', 'Start it with --listen 7357.');
   const { address, url } = listen;
   if (url === null) throw closed(paths.folder, `it cannot listen on ${address} yet`, 'Its log says why.');

@@ -1,4 +1,5 @@
 import { asFailure, oneLine, type Failure } from '../../machines/failure.ts';
+import { pasteable, type Place } from '../control/paste.ts';
 import { complaint } from './complaint.ts';
 
 /** How something ended for one app. */
@@ -16,10 +17,10 @@ export async function resultOf(name: string, work: Promise<{ readonly outcome: s
   }
 }
 
-/** A line for people: on stdout, or on stderr where it failed. */
-export function tell(result: Result): void {
-  if (result.ok) process.stdout.write(`${oneLine(result.name)}: ${oneLine(result.outcome)}\n`);
-  else process.stderr.write(complaint(result.failure));
+/** A line for people: on stdout, or on stderr where it failed. Commands in it are those for `place`. */
+export function tell(result: Result, place: Place): void {
+  if (result.ok) process.stdout.write(`${oneLine(result.name)}: ${oneLine(pasteable(result.outcome, place))}\n`);
+  else process.stderr.write(complaint(result.failure, place));
 }
 
 /** What `--json` prints of all of them. */

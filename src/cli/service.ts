@@ -1,11 +1,14 @@
 import { homedir, userInfo } from 'node:os';
 import path from 'node:path';
 import { configFiles, readFromDisk } from '../config/file.ts';
+import { listeningOf } from './listening.ts';
 import type { Options } from './options.ts';
 import { placeElsewhere, placeHere } from './place.ts';
 
 /** `huddle service`: prints what has Huddle run on DIR from boot on: a systemd unit, or a line for Windows. */
 export async function service(options: Options): Promise<number> {
+  // What does not go together is told now, not by a service that does not start.
+  listeningOf(options);
   const here = process.platform === 'win32' ? 'windows' : 'systemd';
   const target = options.for ?? here;
   const place = target === here ? placeHere(options) : placeElsewhere(target, options);

@@ -8,13 +8,13 @@ import { outputWidth, paintOutput } from './terminal.ts';
 /** `huddle status [APP…] [--json] [--watch]`: what the running Huddle says of its apps. */
 export async function status(options: Options): Promise<number> {
   const paths = statePaths(options.folder, options.state);
-  const client = controlClient(paths.socket, paths.folder);
+  const client = controlClient(paths);
   if (options.watch) {
     const { watch } = await import('./watch.ts');
     return await watch(client, options);
   }
   const apps = chosen(await client.apps(), options.apps);
-  const layout = { width: outputWidth(), now: Date.now(), paint: paintOutput };
+  const layout = { width: outputWidth(), now: Date.now(), paint: paintOutput, place: options };
   process.stdout.write(options.json ? `${JSON.stringify({ apps })}\n` : `${statusLines(apps, layout).join('\n')}\n`);
   return 0;
 }

@@ -10,6 +10,6 @@ export async function stopAll(options: Options): Promise<readonly Result[]> {
     resultOf(name, failure === null ? Promise.resolve({ outcome }) : Promise.reject(failure)),
   );
   const results = await Promise.all(ended);
-  if (!options.json) results.forEach(tell);
+  if (!options.json) for (const result of results) tell(result, options);
   return results;
 }

@@ -21,7 +21,7 @@ const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /** A systemd unit (systemd.service(5)) that runs Huddle, with a word on how to install it and what it does. */
 export function systemdUnit(unit: Unit): string {
   const { longestStop, username } = unit;
-  const { node, command, args } = unit.place;
+  const { node, command, args, listening } = unit.place;
   const isUser = unit.kind === 'user';
   const network = ['Wants=network-online.target', 'After=network-online.target'];
   const nodeFolder = path.posix.dirname(node);
@@ -38,7 +38,7 @@ export function systemdUnit(unit: Unit): string {
     'Type=exec',
     ...(isUser ? [] : [`User=${escaped(username)}`]),
     ...(isUsual ? [] : [`Environment=${word(`PATH=${nodeFolder}:${usualPath}`)}`]),
-    `ExecStart=${escaped(quoted(node))} ${[command, ...args].map(word).join(' ')}`,
+    `ExecStart=${escaped(quoted(node))} ${[command, ...args, ...listening].map(word).join(' ')}`,
     'ExecReload=/bin/kill -HUP $MAINPID',
     'Restart=always',
     'RestartSec=1',
@@ -61,13 +61,14 @@ export function systemdUnit(unit: Unit): string {
 
 function comment({ place, kind, username }: Unit): string[] {
   const args = place.args.map(shown).join(' ');
+  const all = [...place.args, ...place.listening].map(shown).join(' ');
   const isUser = kind === 'user';
   const sudo = isUser || username === 'root' ? '' : 'sudo ';
   const systemctl = isUser ? 'systemctl --user' : 'systemctl';
   const file = isUser ? '~/.config/systemd/user/huddle.service' : '/etc/systemd/system/huddle.service';
   const lines = [
     'To install it:',
-    `  huddle service ${isUser ? '--user ' : ''}${args} ${sudo === '' ? '>' : '| sudo tee'} ${file}`,
+    `  huddle service ${isUser ? '--user ' : ''}${all} ${sudo === '' ? '>' : '| sudo tee'} ${file}`,
     `  ${sudo}${systemctl} daemon-reload && ${sudo}${systemctl} enable --now huddle`,
     ...(isUser ? ['  loginctl enable-linger    # so that it runs from boot on, and after you have logged out'] : []),
     '',

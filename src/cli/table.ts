@@ -1,4 +1,5 @@
 import { oneLine } from '../../machines/failure.ts';
+import { pasteable, type Place } from '../control/paste.ts';
 import type { AppStatus } from '../control/status.ts';
 import { displayWidth, fit, wrap, type Paint, type Style } from './terminal.ts';
 
@@ -8,6 +9,8 @@ export interface Layout {
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly paint: Paint;
+  /** Whose commands the hints name. */
+  readonly place: Place;
 }
 
 interface Column {
@@ -46,7 +49,7 @@ const gap = '  ';
 
 /** The lines of `huddle status`: a row for each app, its columns aligned, and below it what is wrong with which app. */
 export function statusLines(apps: readonly AppStatus[], layout: Layout): string[] {
-  if (apps.length === 0) return ['No apps yet: `huddle init` writes an example config.'];
+  if (apps.length === 0) return [pasteable('No apps yet: `huddle init` writes an example config.', layout.place)];
   return [...tableOf(apps, layout), ...complaints(apps, layout)];
 }
 
@@ -95,11 +98,11 @@ function least(key: Key, natural: number): number {
   return cuttable.includes(key) ? Math.min(natural, columns[key].least) : natural;
 }
 
-function complaints(apps: readonly AppStatus[], { width, paint }: Layout): string[] {
+function complaints(apps: readonly AppStatus[], { width, paint, place }: Layout): string[] {
   const lines = apps.flatMap(({ name, error }) => {
     if (error === null) return [];
-    const what = wrap(`${oneLine(name)}: ${oneLine(error.message)} (${error.code})`, width);
-    const hint = error.hint === '' ? [] : wrap(oneLine(error.hint), width - 2);
+    const what = wrap(`${oneLine(name)}: ${oneLine(pasteable(error.message, place))} (${error.code})`, width);
+    const hint = error.hint === '' ? [] : wrap(oneLine(pasteable(error.hint, place)), width - 2);
     return [...what.map((line) => paint('red', line)), ...hint.map((line) => `  ${line}`)];
   });
   return lines.length === 0 ? [] : ['', ...lines];

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { readFolder } from '../config/folder.ts';
 import { describeProblem } from '../config/problem.ts';
+import { pasteable } from '../control/paste.ts';
 import type { Options } from './options.ts';
 
 /** What a validation prints, and how it ends. */
@@ -26,7 +27,7 @@ export async function validation({ folder, json, home }: Wanted): Promise<Valida
   if (json) return { exitCode, stdout: `${JSON.stringify({ errors: problems })}\n`, stderr: '' };
   const lines =
     problems.length === 0 ? [`${count(files.length, 'config file')}, no mistakes`] : problems.map(describeProblem);
-  if (files.length === 0 && problems.length === 0) lines.push(whatCounts);
+  if (files.length === 0 && problems.length === 0) lines.push(pasteable(whatCounts, { folder, state: undefined }));
   const doubts = notes.map((note) => `note: ${describeProblem(note)}\n`);
   return { exitCode, stdout: `${lines.join('\n')}\n`, stderr: doubts.join('') };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure, oneLine } from '../../machines/failure.ts';
 import type { ControlClient, ControlEvent } from '../control/client.ts';
+import type { Place } from '../control/paste.ts';
 import type { AppStatus } from '../control/status.ts';
 import { chosen } from './chosen.ts';
 import type { Options } from './options.ts';
@@ -26,7 +27,11 @@ const retry = 500;
  * Fails as the client does, but for `not-running`.
  */
 export async function watch(client: ControlClient, options: Options): Promise<never> {
-  const view = options.json ? lineView(JSON.stringify) : process.stdout.isTTY ? screenView() : lineView(statedLine);
+  const view = options.json
+    ? lineView(JSON.stringify)
+    : process.stdout.isTTY
+      ? screenView(options)
+      : lineView(statedLine);
   const wanted = (name: string): boolean => options.apps.length === 0 || options.apps.includes(name);
   const { signal } = new AbortController();
   for (let checked = false; ;) {
@@ -101,7 +106,7 @@ const codes = { clear: '\u001b[2J', home: '\u001b[H', restOfLine: '\u001b[K', re
 const soon = 50;
 const tick = 1000;
 
-function screenView(): View {
+function screenView(place: Place): View {
   const apps = new Map<string, AppStatus>();
   const { stdout } = process;
   let missing = '';
@@ -110,7 +115,7 @@ function screenView(): View {
     timer = undefined;
     const width = outputWidth();
     const sorted = [...apps.values()].sort((a, b) => a.name.localeCompare(b.name));
-    const table = statusLines(sorted, { width, now: Date.now(), paint: paintOutput });
+    const table = statusLines(sorted, { width, now: Date.now(), paint: paintOutput, place });
     const lines = missing === '' ? table : [paintOutput('red', cut(`${missing}; waiting for one`, width)), ...table];
     const room = Math.max(1, stdout.rows - 1);
     const shown =

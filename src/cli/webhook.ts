@@ -6,7 +6,7 @@ import { appName } from '../config/name.ts';
 import { controlClient } from '../control/client.ts';
 import { makeSecret, readSecret } from '../control/secret.ts';
 import type { Whereabouts } from '../control/source.ts';
-import { statePaths } from '../ledger/paths.ts';
+import { statePaths, type StatePaths } from '../ledger/paths.ts';
 import { chosen, mustName } from './chosen.ts';
 import { Misuse } from './misuse.ts';
 import type { Options } from './options.ts';
@@ -23,7 +23,7 @@ export async function webhook(options: Options): Promise<number> {
   const [app = { file: '', name: '' }] = chosen(files, options.apps);
   const secretFile = await secretFileOf(path.join(options.folder, app.file), app, options.folder);
   const secret = readSecret(secretFile) ?? makeSecret(secretFile);
-  const url = await baseUrl(paths.socket, paths.folder);
+  const url = await baseUrl(paths);
   const target = `/hooks/${encodeURIComponent(app.name)}`;
   if (options.json) process.stdout.write(`${JSON.stringify({ url: url && url + target, path: target, secret })}\n`);
   else process.stdout.write(pageOf(url, target, secret, secretFile));
@@ -37,14 +37,14 @@ async function secretFileOf(shown: string, { file, name }: { file: string; name:
   const isBroken = reading?.config === undefined || reading.config === null;
   const reason = isBroken ? 'the file has mistakes' : 'it has no webhook.secret file';
   const suggestion = `Write into it: "webhook": { "secret file": "./${name}.secret" }`;
-  const hint = isBroken ? `See: huddle validate -c ${folder}` : suggestion;
+  const hint = isBroken ? 'See: huddle validate' : suggestion;
   throw new Failure('config-invalid', { doing: 'making a webhook for', subject: shown, reason, hint });
 }
 
 /** null where no Huddle listens. */
-async function baseUrl(socket: string, folder: string): Promise<string | null> {
+async function baseUrl(paths: StatePaths): Promise<string | null> {
   try {
-    const { listen } = (await controlClient(socket, folder).get('/api/huddle')) as Whereabouts;
+    const { listen } = (await controlClient(paths).get('/api/huddle')) as Whereabouts;
     return listen?.url ?? null;
   } catch (thrown) {
     if (thrown instanceof Failure && thrown.code === 'not-running') return null;

@@ -4,8 +4,8 @@ import type { Place } from './place.ts';
  * What has Windows start Huddle at boot. Not `sc.exe`: that wants a program that answers the service manager, which Node
  * does not; and not `schtasks`, whose tasks end after three days.
  */
-export function windowsTask({ node, command, args }: Place): string {
-  const line = [command, ...args].map(argument).join(' ');
+export function windowsTask({ node, command, args, listening }: Place): string {
+  const line = [command, ...args, ...listening].map(argument).join(' ');
   return `# In PowerShell, as administrator. Huddle then runs from boot on, as the SYSTEM user (the user's own git and ssh
 # settings do not apply to it), and is started again when it fails. Correct the paths where that machine has others.
 $action = New-ScheduledTaskAction -Execute ${literal(node)} -Argument ${literal(line)}

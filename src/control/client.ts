@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import { join } from 'node:path';
 import { Failure, failureCodes, type FailureParts } from '../../machines/failure.ts';
 import { doing as actions, type Order } from '../../machines/protocol.ts';
+import type { StatePaths } from '../ledger/paths.ts';
 import { shellWord } from './shell-word.ts';
 import type { AppStatus } from './status.ts';
 
@@ -43,6 +45,8 @@ export interface Acted {
   readonly outcome: string;
 }
 
+type Whereto = Pick<StatePaths, 'folder' | 'root' | 'socket'>;
+
 /** Huddle answers from memory; who is silent for this long hangs. Milliseconds. */
 const patience = 10_000;
 
@@ -50,18 +54,19 @@ const patience = 10_000;
 const silence = 45_000;
 
 /**
- * A client for the Huddle of `folder`, whose control socket is at `socketPath`; nothing is opened yet.
+ * A client for the Huddle whose files are there; nothing is opened yet.
  * Every call fails with `not-running` where no Huddle answers, `permission-denied`, `timeout`, or `internal` where the
  * answer makes no sense.
  */
-export function controlClient(socketPath: string, folder: string): ControlClient {
+export function controlClient(paths: Whereto): ControlClient {
+  const { socket: socketPath, folder } = paths;
   const ask = async (path: string, timeout: number, signal?: AbortSignal): Promise<IncomingMessage> => {
     try {
       const response = await open(socketPath, path, { timeout, ...(signal && { signal }) });
       if (response.statusCode === 200) return response;
       throw answeredWith(await textOf(response), path, response.statusCode);
     } catch (error) {
-      throw unreachable(error, folder);
+      throw unreachable(error, paths);
     }
   };
   const get = async (path: string): Promise<unknown> => {
@@ -69,7 +74,7 @@ export function controlClient(socketPath: string, folder: string): ControlClient
     try {
       return JSON.parse(await textOf(response));
     } catch (error) {
-      throw unreachable(error, folder);
+      throw unreachable(error, paths);
     }
   };
   /** Huddle may take its time: no timeout. */
@@ -80,7 +85,7 @@ export function controlClient(socketPath: string, folder: string): ControlClient
       if (response.statusCode === 200) return answer;
       throw failedWith(answer, doing);
     } catch (error) {
-      throw brokeOff(error) ? endedBefore(doing, folder, error) : unreachable(error, folder);
+      throw brokeOff(error) ? endedBefore(doing, paths, error) : unreachable(error, paths);
     }
   };
   return {
@@ -93,7 +98,7 @@ export function controlClient(socketPath: string, folder: string): ControlClient
       try {
         for await (const event of eventsOf(await ask('/api/events', silence, signal))) onEvent(event);
       } catch (error) {
-        if (!signal.aborted && !brokeOff(error)) throw unreachable(error, folder);
+        if (!signal.aborted && !brokeOff(error)) throw unreachable(error, paths);
       }
     },
     async act(name, action, body = {}) {
@@ -155,6 +160,12 @@ async function* eventsOf(response: IncomingMessage): AsyncGenerator<ControlEvent
   }
 }
 
+/** What starts the Huddle that is to be spoken to. */
+function commandFor({ folder, root }: Whereto): string {
+  const state = root === join(folder, '.huddle') ? '' : ` --state ${shellWord(root)}`;
+  return `huddle -c ${shellWord(folder)}${state}`;
+}
+
 function answeredWith(body: string, path: string, status = 0): Failure {
   const { error } = JSON.parse(body) as { error?: { message: string; hint: string } };
   const { message: reason = `the answer was ${status}`, hint = '' } = error ?? {};
@@ -172,9 +183,9 @@ function failedWith(answer: object, doing: Doing): Failure {
   return new Failure(failureCodes.find((known) => known === code) ?? 'internal', { ...doing, reason, hint });
 }
 
-function endedBefore(doing: Doing, folder: string, cause: unknown): Failure {
+function endedBefore(doing: Doing, paths: Whereto, cause: unknown): Failure {
   const reason = 'Huddle ended before that was done';
-  const hint = `What a Huddle that was killed leaves runs on, and the next one takes it over: huddle -c ${shellWord(folder)}`;
+  const hint = `What a Huddle that was killed leaves runs on, and the next one takes it over: ${commandFor(paths)}`;
   return new Failure('not-running', { ...doing, reason, hint, cause });
 }
 
@@ -187,10 +198,10 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
-function unreachable(error: unknown, folder: string): Failure {
+function unreachable(error: unknown, paths: Whereto): Failure {
   if (error instanceof Failure) return error;
   const code = codeOf(error);
-  const parts = { doing: 'speaking to the Huddle of', subject: folder, cause: error };
+  const parts = { doing: 'speaking to the Huddle of', subject: paths.folder, cause: error };
   if (code === 'EACCES' || code === 'EPERM') {
     const hint = 'Run this as the user who runs Huddle, or as root.';
     return new Failure('permission-denied', { ...parts, reason: 'permission denied', hint });
@@ -204,7 +215,7 @@ function unreachable(error: unknown, folder: string): Failure {
     return new Failure('not-running', { ...parts, reason: 'it broke the connection off', hint });
   }
   if (code === 'ENOENT' || code === 'ECONNREFUSED') {
-    const hint = `Start one with: huddle -c ${shellWord(folder)}`;
+    const hint = `Start one with: ${commandFor(paths)}`;
     return new Failure('not-running', { ...parts, reason: 'no Huddle is running there', hint });
   }
   return new Failure('internal', { ...parts, reason: error instanceof Error ? error.message : String(error) });

@@ -2,6 +2,7 @@ import { createConsola, type ConsolaReporter } from 'consola/core';
 import { fstatSync } from 'node:fs';
 import { styleText } from 'node:util';
 import { oneLine, withoutUrlSecrets } from '../../machines/failure.ts';
+import { pasteable, type Place } from './paste.ts';
 import type { Level } from './prose.ts';
 
 /** Huddle's own log. Writing never throws, never waits, and never ends Huddle. */
@@ -20,15 +21,16 @@ export interface Sink {
 }
 
 /**
- * The log, on stderr where nothing else is named; with `debug` it tells more.
+ * The log, on stderr where nothing else is named; with `debug` it tells more. `place`: where the Huddle is that its commands speak to.
  * Consola's own settings by NODE_ENV, TEST, DEBUG and CONSOLA_LEVEL are of no effect, nor is its throttle: it would
  * hold back the fifth equal line of a second, and keep a process alive for it.
  */
-export function openLog(options: { readonly debug: boolean; readonly sink?: Sink }): Log {
+export function openLog(options: { readonly debug: boolean; readonly sink?: Sink; readonly place?: Place }): Log {
   const sink = options.sink ?? stderrSink();
   const reporter: ConsolaReporter = {
     log({ date, type, tag, args }) {
-      const line = formats[sink.format](date, type as Level, oneLine(tag) || 'huddle', harmless(String(args[0])));
+      const text = options.place === undefined ? String(args[0]) : pasteable(String(args[0]), options.place);
+      const line = formats[sink.format](date, type as Level, oneLine(tag) || 'huddle', harmless(text));
       try {
         sink.write(`${line}\n`);
       } catch {

@@ -19,6 +19,8 @@ export interface About {
   readonly localPath: string;
   /** Whether a new revision is tested before it goes live. */
   readonly tested: boolean;
+  /** With --once: what fails now is not tried again. */
+  readonly once: boolean;
 }
 
 /** What happened, and why, in one line for people. May hold text from outside as it came: the log makes it harmless. */
@@ -43,11 +45,13 @@ export function tell(news: News, about: About): Sentence {
     case 'test passed':
       return info(`${short(news.revision)} passed its test in ${duration(news.seconds)}`);
     case 'test pending':
-      return info(`the test of ${short(news.revision)} has no result yet; asking again at the next check`);
+      return info(
+        `the test of ${short(news.revision)} has no result yet${about.once ? '' : '; asking again at the next check'}`,
+      );
     case 'rejected':
       return warn(`${short(news.revision)} is rejected: ${because(news.failure)}`);
     case 'saved':
-      return warn(saved(news.changes, about));
+      return warn(saved(news, about));
     case 'deployed':
       return info(deployed(news));
     case 'rolling back':
@@ -55,6 +59,7 @@ export function tell(news: News, about: About): Sentence {
     case 'kept':
       return error(`${short(news.revision)} is not accepted, but stays: ${because(news.failure)}`);
     case 'failed':
+      if (about.once) return error(because(news.failure));
       return failed(news.failure, news.retryIn, 'nothing more is tried until the next command or change');
     case 'not deployed':
       return warn(`not deployed: ${because(news.failure)}`);
@@ -71,12 +76,7 @@ export function tell(news: News, about: About): Sentence {
     case 'program not started':
       return failed(news.failure, news.retryIn, 'not tried again');
     case 'program given up':
-      return error(
-        because(
-          news.failure,
-          `given up ${news.retryIn === null ? 'until restart or the next revision' : `for ${duration(news.retryIn)}`}`,
-        ),
-      );
+      return error(because(news.failure));
     case 'probe failed':
       return warn(`probe failed: ${because(news.failure)}`);
     case 'unhealthy':
@@ -111,6 +111,8 @@ export function toldOutcome(outcome: Done): string {
       return deployed(outcome.entry);
     case 'rolled back':
       return `rolled back to ${short(outcome.revision)}, where it stays until \`huddle resume\``;
+    case 'already started':
+      return 'is running already';
     case 'paused':
       return 'paused: no more checks until `huddle resume`';
     case 'resumed':
@@ -192,9 +194,15 @@ function moved(news: NewsOf<'moved'>, about: About): string {
   return `${news.branch} moved ${short(news.from)} → ${short(news.to)}${what}; ${next(about)}`;
 }
 
-function saved({ ref, files }: NewsOf<'saved'>['changes'], { localPath }: About): string {
+function saved({ changes, commits }: NewsOf<'saved'>, { localPath }: About): string {
+  const told = commits.map(
+    ({ folder, ref }) =>
+      `commits that the remote does not have are saved; to get back: git -C ${shellWord(folder)} branch NAME ${ref}`,
+  );
+  if (changes === null) return told.join('; ');
+  const { ref, files } = changes;
   const what = files === 1 ? '1 file that was in the way is' : `${files} files that were in the way are`;
-  return `${what} saved; to get back: git -C ${shellWord(localPath)} checkout ${ref} -- .`;
+  return [`${what} saved; to get back: git -C ${shellWord(localPath)} checkout ${ref} -- .`, ...told].join('; ');
 }
 
 function deployed({ revision, from, seconds, downtime }: Omit<NewsOf<'deployed'>, 'type'>): string {

@@ -161,11 +161,11 @@ export const pull: Effect<PullInput, Pulled> = async (input, desk, _office, sign
   if (isBeside(config)) return await prepare(input, desk, signal);
   const failure = await desk.ledger.remember({ pulling: revision });
   if (failure !== null) throw failure;
-  const { saved } = await desk.withGit(`checking out ${short(revision)}`, config, (place) =>
+  const rescued = await desk.withGit(`checking out ${short(revision)}`, config, (place) =>
     leaveReleases(place, revision, branch, signal),
   );
   desk.syncSoon(config);
-  return { saved, directory: config.repository.localPath, isFresh: true };
+  return { ...rescued, directory: config.repository.localPath, isFresh: true };
 };
 
 /** A release that is half-made disturbs nobody: no intent has to be written down. */

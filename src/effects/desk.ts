@@ -94,9 +94,10 @@ export interface KeptProxy {
 export function openDesk(name: string, office: Office): Desk {
   const paths = office.paths.app(name);
   const warn = (text: string) => office.warn(name, text);
-  const ledger = openAppLedger(paths, { warn, bootId });
   const hash = folderMark(office.paths.folder);
-  let remains: readonly string[] = office.remains.filter((mark) => mark.startsWith(appPrefix(hash, name)));
+  const marks = appPrefix(hash, name);
+  const ledger = openAppLedger(paths, { warn, bootId, marks });
+  let remains: readonly string[] = office.remains.filter((mark) => mark.startsWith(marks));
   let changes = 0;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -186,7 +187,7 @@ export function openDesk(name: string, office: Office): Desk {
       remains = [];
       return taken;
     },
-    sweep: () => endMarked(appPrefix(hash, name)),
+    sweep: () => endMarked(marks),
     spared: null,
     get hasDoors() {
       return sockets !== closed || desk.proxy !== null;
@@ -218,7 +219,7 @@ export function openDesk(name: string, office: Office): Desk {
     lookForRemains() {
       desk.isSettled = false;
       try {
-        remains = marksOf(appPrefix(hash, name));
+        remains = marksOf(marks);
       } catch (thrown) {
         warn(asFailure(thrown).message);
       }

@@ -1,5 +1,5 @@
 import type { Revision } from '../../machines/facts.ts';
-import type { Pulled, SavedChanges } from '../../machines/slots.ts';
+import type { Rescued } from '../../machines/slots.ts';
 import { DamagedRepository } from './classify.ts';
 import { ready } from './common-folder.ts';
 import { moveTo } from './move.ts';
@@ -7,6 +7,7 @@ import { checkedName } from './names.ts';
 import type { GitPlace } from './place.ts';
 import { markDamaged } from './repair.ts';
 import { repositoryOf } from './repository.ts';
+import type { Saved } from './saved.ts';
 import { runScript } from './script.ts';
 import { moveWithSubmodules } from './submodules.ts';
 
@@ -21,11 +22,11 @@ export interface Destination {
  * it until `syncWorkingCopy`. What is in the way is saved first; other untracked files stay. Cut short at any point, it can be begun
  * again for this or another revision, and takes nothing of its own half-done work for somebody's changes.
  */
-export async function checkOut(place: GitPlace, to: Destination, signal: AbortSignal): Promise<Pick<Pulled, 'saved'>> {
+export async function checkOut(place: GitPlace, to: Destination, signal: AbortSignal): Promise<Rescued> {
   const repository = repositoryOf(place, 'checking out', signal);
   checkedName(to.branch, 'branch');
   await ready(repository);
-  const saved: SavedChanges[] = [];
+  const saved: Saved = { changes: [], commits: [] };
   try {
     if (place.repository.submodules) await moveWithSubmodules(repository, to.revision, to.branch, saved);
     else await moveTo(repository, to.revision, to.branch, saved, null);
@@ -33,9 +34,11 @@ export async function checkOut(place: GitPlace, to: Destination, signal: AbortSi
     if (error instanceof DamagedRepository) await markDamaged(repository);
     throw error;
   }
-  const [first] = saved;
+  const { changes, commits } = saved;
+  const [first] = changes;
   return {
-    saved: first === undefined ? null : { ref: first.ref, files: saved.reduce((sum, { files }) => sum + files, 0) },
+    saved: first === undefined ? null : { ref: first.ref, files: changes.reduce((sum, { files }) => sum + files, 0) },
+    commits,
   };
 }
 

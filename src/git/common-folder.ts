@@ -89,7 +89,7 @@ cd "$1"
 ${dropShallow}
 mkdir -p huddle/common/info huddle/raw/info huddle/broken objects/info objects/pack refs/heads logs
 for kind in common raw; do
-  for name in objects refs packed-refs logs shallow worktrees; do ln -sfn "../../$name" "huddle/$kind/$name"; done
+  ln -sfn ../../objects ../../refs ../../packed-refs ../../logs ../../shallow ../../worktrees "huddle/$kind"
 done
 ln -sfn ../common/config huddle/raw/config
 echo '* -text -ident -filter -working-tree-encoding' > huddle/raw/info/attributes

@@ -2,7 +2,7 @@ import { lstat, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Revision } from '../../machines/facts.ts';
 import { Failure } from '../../machines/failure.ts';
-import type { Pulled, SavedChanges } from '../../machines/slots.ts';
+import type { Rescued, SavedChanges } from '../../machines/slots.ts';
 import { checkOut } from './check-out.ts';
 import { runGit } from './client.ts';
 import { ready, readRealConfig } from './common-folder.ts';
@@ -13,7 +13,7 @@ import type { GitPlace } from './place.ts';
 import { readHead, readRef } from './refs.ts';
 import { branchOf, type Release } from './release-record.ts';
 import { pullingRef, repositoryOf, type GitRepository } from './repository.ts';
-import { save } from './saved.ts';
+import { save, type Saved } from './saved.ts';
 import { runScript } from './script.ts';
 import { findLent, giveBack, isWithin, readShared, trackedIn, type SharedPath } from './shared.ts';
 import { leaveSubmodules } from './submodules.ts';
@@ -81,7 +81,7 @@ export async function saveTree(store: GitRepository, shared: readonly SharedPath
 
 /** Removes from the local path what git tracks of its tree, and lets HEAD follow the release in charge. */
 export async function clearTree(store: GitRepository, current: Release): Promise<void> {
-  const saved: SavedChanges[] = [];
+  const saved: Saved = { changes: [], commits: [] };
   await endOperations(store);
   const lent = await findLent(store, (await readShared(store)) ?? []);
   const kept = await trackedIn(store, lent);
@@ -121,7 +121,7 @@ export async function leaveReleases(
   revision: Revision,
   branch: string,
   signal: AbortSignal,
-): Promise<Pick<Pulled, 'saved'>> {
+): Promise<Rescued> {
   const store = repositoryOf(place, 'leaving the releases', signal);
   const shared = await readShared(store);
   if (shared !== null) {

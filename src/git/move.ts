@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 import type { Revision } from '../../machines/facts.ts';
-import type { SavedChanges } from '../../machines/slots.ts';
+import type { SavedCommits } from '../../machines/slots.ts';
 import { faultPoint } from '../fault.ts';
 import { DamagedRepository } from './classify.ts';
 import { runGit } from './client.ts';
@@ -14,7 +14,7 @@ import { readHead, readRef, resolveCommit, type Head } from './refs.ts';
 import { now, setAsideDamagedIndex } from './repair.ts';
 import { takeBack } from './room.ts';
 import { deployedRef, previousRef, pullingRef, type GitRepository } from './repository.ts';
-import { save, saveCommits } from './saved.ts';
+import { save, saveCommits, type Saved } from './saved.ts';
 import { runScript } from './script.ts';
 
 /** What a repository with submodules does besides. */
@@ -33,12 +33,12 @@ export async function moveTo(
   repository: GitRepository,
   revision: Revision,
   branch: string | null,
-  saved: SavedChanges[],
+  saved: Saved,
   steps: Steps | null,
 ): Promise<void> {
   const head = (await readHead(repository)) ?? { branch, revision: null };
   await endOperations(repository);
-  await keepCommits(repository, revision, branch, head);
+  saved.commits.push(...(await keepCommits(repository, revision, branch, head)));
   if (steps !== null || !(await moveUntouched(repository, revision, head.revision))) {
     await replaceFiles(repository, revision, saved, async (index) => {
       faultPoint('ref.pulling.before');
@@ -86,12 +86,12 @@ async function moveUntouched(repository: GitRepository, revision: Revision, head
 export async function replaceFiles(
   repository: GitRepository,
   tree: Revision,
-  saved: SavedChanges[],
+  saved: Saved,
   before: (index: Changes) => Promise<void>,
 ): Promise<void> {
   const sight = await look(repository, tree);
   const inTheWay = await findInTheWay(repository, sight);
-  if (inTheWay.files.length + inTheWay.staged.length > 0) saved.push(await save(repository, inTheWay));
+  if (inTheWay.files.length + inTheWay.staged.length > 0) saved.changes.push(await save(repository, inTheWay));
   await before(sight.target.index);
   faultPoint('tree.before');
   await clear(repository, inTheWay, leftovers(sight));
@@ -168,7 +168,8 @@ export async function keepCommits(
   revision: Revision,
   branch: string | null,
   head: Head,
-): Promise<void> {
+): Promise<readonly SavedCommits[]> {
+  const saved: SavedCommits[] = [];
   const deployed = await readRef(repository, deployedRef);
   const merging = (await readFile(join(repository.gitDir, 'MERGE_HEAD'), 'utf8').catch(() => '')).split('\n');
   const ends = new Set([
@@ -181,8 +182,9 @@ export async function keepCommits(
     const known = ['--not', revision, '--remotes', '--tags', `--glob=refs/huddle`];
     const argv = ['rev-list', '--max-count=1', end, ...known];
     const { stdout } = await runGit(repository, argv);
-    if (stdout.length > 0) await saveCommits(repository, end);
+    if (stdout.length > 0) saved.push(await saveCommits(repository, end));
   }
+  return saved;
 }
 
 /** Ends a rebase, merge or cherry-pick that somebody is in the middle of; what they had done is saved like all else. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Revision } from '../../machines/facts.ts';
 import { asFailure, Failure } from '../../machines/failure.ts';
-import type { SavedChanges } from '../../machines/slots.ts';
+import type { Rescued } from '../../machines/slots.ts';
 import { here } from '../platform/here.ts';
 import { DamagedRepository } from './classify.ts';
 import { runGit } from './client.ts';
@@ -30,15 +30,13 @@ export interface WantedRelease {
   readonly shared: readonly string[];
 }
 
-export interface Prepared {
+export interface Prepared extends Rescued {
   /** Absolute: where its scripts and its program run. */
   readonly directory: string;
   /** Of its folder. */
   readonly name: string;
   /** False: it was on disk and ready, and nothing has been done. */
   readonly isFresh: boolean;
-  /** What had been changed by hand in the tree of an app that was deployed in place. */
-  readonly saved: SavedChanges | null;
 }
 
 /**
@@ -63,14 +61,14 @@ export async function prepareRelease(place: GitPlace, wanted: WantedRelease, sig
   const saved = isTree ? await saveTree(store, shared) : null;
   if (!isTree) await markBare(store, true);
   const { directory, name } = await make(store, { found, revision, branch, shared, isTree });
-  return { directory, name, isFresh: true, saved };
+  return { directory, name, isFresh: true, saved, commits: [] };
 }
 
 async function reuse(store: GitRepository, release: Release, branch: string): Promise<Prepared> {
   const { name, directory } = release;
   await mendRelease(store, release);
   if ((await branchOf(store, release)) !== branch) await beginRelease(store, release, branch);
-  return { directory, name, isFresh: false, saved: null };
+  return { directory, name, isFresh: false, saved: null, commits: [] };
 }
 
 interface Making extends Omit<WantedRelease, 'shared'> {

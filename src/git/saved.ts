@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { SavedChanges } from '../../machines/slots.ts';
+import type { SavedChanges, SavedCommits } from '../../machines/slots.ts';
 import { faultPoint } from '../fault.ts';
 import { runGit } from './client.ts';
 import { bytes } from './compare.ts';
@@ -8,6 +8,12 @@ import { now } from './repair.ts';
 import { ownFolder, savedRefs, type GitRepository } from './repository.ts';
 
 const kept = 20;
+
+/** All that a move has saved, in the order in which it was. */
+export interface Saved {
+  readonly changes: SavedChanges[];
+  readonly commits: SavedCommits[];
+}
 
 /**
  * Saves what is in the way in a commit of its own below `refs/huddle/saved/`: it holds just these files, byte for byte,
@@ -37,12 +43,12 @@ export async function save(repository: GitRepository, { files, staged }: InTheWa
 }
 
 /** Keeps commits that somebody has made here and that the remote does not have. */
-export async function saveCommits(repository: GitRepository, revision: string): Promise<string> {
+export async function saveCommits(repository: GitRepository, revision: string): Promise<SavedCommits> {
   const ref = await keep(repository, revision.slice(0, 12), async () => revision);
   repository.place.log(
     `commits that the remote does not have are saved; to get back: git -C ${repository.workTree} branch NAME ${ref}\n`,
   );
-  return ref;
+  return { folder: repository.workTree, ref };
 }
 
 async function treeOf(repository: GitRepository, fill: (indexFile: string) => Promise<void>): Promise<string> {

@@ -2,7 +2,6 @@ import { lstat, readFile, realpath } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 import type { Revision } from '../../machines/facts.ts';
-import type { SavedChanges } from '../../machines/slots.ts';
 import { DamagedRepository } from './classify.ts';
 import { runGit } from './client.ts';
 import { layOutRepository } from './clone.ts';
@@ -15,6 +14,7 @@ import { readHead, resolveCommit } from './refs.ts';
 import { parseRemote, type RemoteUrl } from './remote-url.ts';
 import { now, verify } from './repair.ts';
 import { ownFolder, storeOf, type GitRepository } from './repository.ts';
+import type { Saved } from './saved.ts';
 import { runScript } from './script.ts';
 
 /*
@@ -135,7 +135,7 @@ export async function moveWithSubmodules(
   repository: GitRepository,
   revision: Revision,
   branch: string | null,
-  saved: SavedChanges[],
+  saved: Saved,
 ): Promise<void> {
   await moveTo(repository, revision, branch, saved, {
     leave: (index) => leaveSubmodules(repository, index, saved),
@@ -150,7 +150,7 @@ export async function moveWithSubmodules(
 }
 
 /** Empties the submodules that the index has and the target has not. Their repositories stay in `.git/modules`. */
-export async function leaveSubmodules(parent: GitRepository, index: Changes, saved: SavedChanges[]): Promise<void> {
+export async function leaveSubmodules(parent: GitRepository, index: Changes, saved: Saved): Promise<void> {
   const gone = [...index].filter(([, { mode, oldMode }]) => mode === gitlink && oldMode !== gitlink);
   for (const [name] of gone) {
     const path = Buffer.from(name, 'latin1').toString();

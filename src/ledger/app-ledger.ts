@@ -41,12 +41,17 @@ export interface AppLedger {
   rememberPrograms(programs: Programs): Failure | null;
   /** Adds to the history. Resolves as `remember` does. */
   append(entry: HistoryEntry): Promise<Failure | null>;
-  /** Writes all facts anew: to learn whether they could be, or because their folder is another. Resolves as `remember`. */
+  /**
+   * Writes everything anew: to learn whether it could be, or because its folder is another; of the history what is known by
+   * heart. Resolves as `remember`, by the facts.
+   */
   rewrite(): Promise<Failure | null>;
   /** The newest entries, newest first. Rejects with a `Failure` where the file cannot be read. */
   history(limit: number): Promise<readonly HistoryEntry[]>;
   /** Resolves when nothing is being written any more. */
   flush(): Promise<void>;
+  /** Nothing is written once this has resolved, whatever is remembered or comes round again: another Huddle may have the files. */
+  close(): Promise<void>;
 }
 
 export interface AppLedgerOptions {
@@ -54,17 +59,19 @@ export interface AppLedgerOptions {
   readonly warn: (text: string) => void;
   /** Tells this boot of the machine from all others. */
   readonly bootId: string;
+  /** What the marks of the app's own processes begin with: see `readProgram`. */
+  readonly marks: string;
 }
 
 /**
  * Opens the ledger of an app: two small reads, under a millisecond. What is damaged is set aside with a warning; never
  * throws. `warn` gets a line without the app's name.
  */
-export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOptions): AppLedger {
+export function openAppLedger(paths: AppPaths, { warn, bootId, marks }: AppLedgerOptions): AppLedger {
   const state = readState(paths, warn);
   let { unsynced } = state;
   let facts = unsynced === null || unsynced === bootId ? state.facts : afterPowerCut(state.facts);
-  let programs = readPrograms(paths.program, warn);
+  let programs = readPrograms(paths.program, marks, warn);
   let written = stateText(state);
   const history = openHistory(paths, { warn, untold: state.untold });
   const stateAttempts = attemptsAt(paths.state, { warn, again: () => void save() });
@@ -72,6 +79,7 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
 
   /** What is in the file outlasts a power cut, too: only then may it become the old one that is kept. */
   let isDurable = true;
+  let isClosed = false;
 
   const settle = oneAtATime(async () => {
     const text = written;
@@ -83,6 +91,7 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
 
   /** A kill right after this finds the new facts; a power cut does once it has resolved. */
   function save(): Promise<Failure | null> {
+    if (isClosed) return Promise.resolve(stateAttempts.failure);
     const text = stateText({ facts, unsynced, untold: history.waiting.slice(-mostUntold) });
     if (text !== written) {
       try {
@@ -100,6 +109,7 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
   }
 
   function saveProgram(): Failure | null {
+    if (isClosed) return programAttempts.failure;
     try {
       if (programs.blue !== null || programs.green !== null) mustStand(paths);
       writePrograms(paths.program, programs);
@@ -146,12 +156,17 @@ export function openAppLedger(paths: AppPaths, { warn, bootId }: AppLedgerOption
     rewrite() {
       written = '';
       saveProgram();
+      void history.rewrite();
       return save();
     },
     append: (entry) => history.append(entry),
     history: (limit) => history.read(limit),
     async flush() {
       await Promise.all([save(), history.flush()]);
+    },
+    async close() {
+      isClosed = true;
+      await history.close();
     },
   };
 }

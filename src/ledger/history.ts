@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
@@ -13,6 +14,9 @@ import { inWords, setAside } from './set-aside.ts';
 /** When the file has this many lines, the older half is dropped. */
 const mostLines = 1_000;
 
+/** So many of the newest entries are known by heart: a file that has been removed is written anew with them. */
+const mostByHeart = 20;
+
 /** No history is larger, in bytes. */
 const mostBytes = 64 * 1_048_576;
 
@@ -23,6 +27,8 @@ export interface History {
   readonly waiting: readonly HistoryEntry[];
   /** Resolves to null once the entry is on disk, or to what keeps it in memory. Never rejects. */
   append(entry: HistoryEntry): Promise<Failure | null>;
+  /** Writes what is waiting, and puts back a file that has been removed. Resolves as `append`. */
+  rewrite(): Promise<Failure | null>;
   /**
    * The newest `limit` entries, newest first. A line that is no entry (cut short when the power went) is passed over. A
    * file that is not there is an empty one. Rejects with a `Failure` where it cannot be read.
@@ -30,6 +36,8 @@ export interface History {
   read(limit: number): Promise<readonly HistoryEntry[]>;
   /** Resolves when nothing is being read or written any more. */
   flush(): Promise<unknown>;
+  /** From now on nothing is written; resolves when that is so. */
+  close(): Promise<unknown>;
 }
 
 export interface HistoryOptions {
@@ -43,13 +51,16 @@ export function openHistory(paths: AppPaths, { warn, untold }: HistoryOptions): 
   const path = paths.history;
   const attempts = attemptsAt(path, { warn, again: () => void drain() });
   let waiting = untold;
+  let byHeart: readonly HistoryEntry[] = [];
   let last: Promise<unknown> = Promise.resolve();
   let begun: Promise<void> | null = null;
+  let isClosed = false;
 
   /** Once, before the file is first used. */
   async function begin(): Promise<void> {
     await setAsideForeign(path, warn);
-    const told = untold.length === 0 ? [] : await readHistory(path);
+    const told = await readHistory(path, untold.length === 0 ? mostByHeart : Infinity);
+    byHeart = told.slice(-mostByHeart);
     const known = new Set(told.map((entry) => JSON.stringify(entry)));
     waiting = waiting.filter((entry) => !untold.includes(entry) || !known.has(JSON.stringify(entry)));
   }
@@ -62,10 +73,18 @@ export function openHistory(paths: AppPaths, { warn, untold }: HistoryOptions): 
   }
   async function addAll(): Promise<void> {
     await ready();
+    if (byHeart.length > 0 && isGone(path)) {
+      mustStand(paths);
+      await replaceLines(
+        path,
+        byHeart.map((entry) => JSON.stringify(entry)),
+      );
+    }
     for (let [next] = waiting; next !== undefined; [next] = waiting) {
       mustStand(paths);
       await appendHistory(path, next);
       waiting = waiting.slice(1);
+      byHeart = [...byHeart, next].slice(-mostByHeart);
     }
     await trim(path);
   }
@@ -75,9 +94,11 @@ export function openHistory(paths: AppPaths, { warn, untold }: HistoryOptions): 
     return turn;
   }
   function drain(): Promise<Failure | null> {
-    return inTurn(() => attempts.of(addAll()));
+    return inTurn(() => (isClosed ? Promise.resolve(attempts.failure) : attempts.of(addAll())));
   }
   if (untold.length > 0) void drain();
+  // What cannot be read now is tried again when it is wanted.
+  else void inTurn(ready).catch(() => undefined);
   return {
     get trouble() {
       return attempts.failure;
@@ -89,17 +110,23 @@ export function openHistory(paths: AppPaths, { warn, untold }: HistoryOptions): 
       waiting = [...waiting, entry].slice(-mostLines);
       return drain();
     },
+    rewrite: drain,
     // In turn: while an entry is being added it is both in the file and waiting.
     read: (limit) =>
       inTurn(async () => {
         try {
           await ready();
-          return [...(await readHistory(path)), ...waiting].toReversed().slice(0, limit);
+          const told = isGone(path) ? byHeart : await readHistory(path);
+          return [...told, ...waiting].toReversed().slice(0, limit);
         } catch (error) {
           throw refused(error, 'reading', path);
         }
       }),
     flush: () => last,
+    close() {
+      isClosed = true;
+      return last;
+    },
   };
 }
 
@@ -122,9 +149,24 @@ async function whyForeign(path: string): Promise<string | null> {
   }
 }
 
-/** Oldest first. */
-async function readHistory(path: string): Promise<readonly HistoryEntry[]> {
-  return (await linesOf(path)).map(parseEntry).filter((entry) => entry !== null);
+/**
+ * The entries in the newest so many lines of a `history.jsonl`, oldest first; none where there is no file. Rejects with the
+ * system's error.
+ */
+export async function readHistory(path: string, lines = Infinity): Promise<readonly HistoryEntry[]> {
+  return (await linesOf(path))
+    .slice(-lines)
+    .map(parseEntry)
+    .filter((entry) => entry !== null);
+}
+
+function isGone(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) === undefined;
+}
+
+async function replaceLines(path: string, lines: readonly string[]): Promise<void> {
+  replaceFile(path, `${lines.join('\n')}\n`);
+  await makeDurable(path);
 }
 
 /** Adds an entry, and resolves once it is on disk. One call at a time. Rejects with the system's error. */
@@ -162,8 +204,7 @@ async function trim(path: string): Promise<void> {
   const lines = await linesOf(path);
   if (lines.length <= mostLines) return;
   const kept = lines.slice(-mostLines / 2).filter((line) => parseEntry(line) !== null);
-  replaceFile(path, `${kept.join('\n')}\n`);
-  await makeDurable(path);
+  await replaceLines(path, kept);
 }
 
 async function linesOf(path: string): Promise<string[]> {

@@ -13,6 +13,7 @@ import { dirname } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
 import { faultPoint } from '../fault.ts';
 import { here } from '../platform/here.ts';
+import { isTaken } from '../platform/pid.ts';
 import type { Hold } from '../platform/platform.ts';
 import { errorCode, refused } from './paths.ts';
 import type { StatePaths } from './paths.ts';
@@ -141,18 +142,10 @@ function holder(path: string): number | null {
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (let look = 0; look < looks; look += 1) {
     const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
-    if (pid > 0 && isAlive(pid)) return pid;
+    if (pid > 0 && isTaken(pid)) return pid;
     Atomics.wait(pause, 0, 0, lookEvery);
   }
   return null;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return errorCode(error) === 'EPERM';
-  }
 }
 
 function prepareRoot(paths: StatePaths): void {

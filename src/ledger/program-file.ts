@@ -1,4 +1,14 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { Revision } from '../../machines/facts.ts';
@@ -46,17 +56,31 @@ const recordEntries: { [Key in keyof ProgramRecord]-?: v.GenericSchema<unknown, 
   port: v.optional(v.nullable(v.number())),
 };
 const recordSchema = v.object(recordEntries);
+
+/** `inode`: of the very file that the record was written in, so that a copy is known for one. */
+const inodeEntry = { inode: v.optional(v.string()) };
+
 /** One is written as it always was, so that an older Huddle takes it over as well. */
-const fileSchema = v.union([recordSchema, v.pipe(v.array(recordSchema), v.minLength(1), v.maxLength(2))]);
+const fileSchema = v.union([
+  v.object({ ...recordEntries, ...inodeEntry }),
+  v.object({ programs: v.pipe(v.array(recordSchema), v.minLength(1), v.maxLength(2)), ...inodeEntry }),
+]);
 
 /**
  * The programs that were last written down. A damaged file is set aside with a warning, and counts as none: their marks
- * find them too.
+ * find them too. So does a copy: `cp -r DIR OTHER` takes the file along, but not the programs, whose marks begin with the
+ * hash of DIR and not with `marks`. A folder that was moved (`mv` on one disk) takes the very file along: its programs are
+ * its own.
  */
-export function readPrograms(path: string, warn: (text: string) => void): Programs {
+export function readPrograms(path: string, marks: string, warn: (text: string) => void): Programs {
   try {
-    const found = v.parse(fileSchema, JSON.parse(readFileSync(path, 'utf8')));
-    const [blue = null, green = null] = Array.isArray(found) ? found : [found];
+    const { inode, ...found } = v.parse(fileSchema, JSON.parse(readFileSync(path, 'utf8')));
+    const records = 'programs' in found ? found.programs : [found];
+    const isOurs = inode === inodeOf(statSync(path, { bigint: true }));
+    const own = records.filter(({ mark }) => isOurs || mark.startsWith(marks));
+    for (const { pid } of records.filter((record) => !own.includes(record)))
+      warn(`program.json is a copy: process ${pid} is left alone, it belongs to the folder that was copied`);
+    const [blue = null, green = null] = own;
     return { blue, green };
   } catch (error) {
     if (errorCode(error) !== 'ENOENT')
@@ -74,15 +98,27 @@ export function readPrograms(path: string, warn: (text: string) => void): Progra
 export function writePrograms(path: string, { blue, green }: Programs): void {
   faultPoint('ledger.program.before');
   const records = [blue, green].filter((record) => record !== null);
-  if (records.length === 0) rmSync(path, { force: true });
-  else replace(path, JSON.stringify(records.length === 1 ? records[0] : records));
+  const [only] = records;
+  if (only === undefined) rmSync(path, { force: true });
+  else replace(path, records.length === 1 ? only : { programs: records });
   faultPoint('ledger.program.after');
 }
 
-function replace(path: string, text: string): void {
+function replace(path: string, content: object): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const fresh = `${path}.new`;
-  writeFileSync(fresh, text, { mode: 0o600 });
+  const file = openSync(fresh, 'w', 0o600);
+  try {
+    const inode = inodeOf(fstatSync(file, { bigint: true }));
+    writeFileSync(file, JSON.stringify({ ...content, inode }));
+  } finally {
+    closeSync(file);
+  }
   faultPoint('ledger.program.fresh');
   here.rename(fresh, path);
+}
+
+/** One file of all that there are; of one with several names (`cp -l`) nobody can tell which is the copy. */
+function inodeOf({ dev, ino, nlink }: BigIntStats): string {
+  return nlink === 1n ? `${dev}:${ino}` : '';
 }

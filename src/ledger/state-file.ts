@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as v from 'valibot';
 import { noFacts } from '../../machines/facts.ts';
-import type { Facts, HistoryEntry, Rejection } from '../../machines/facts.ts';
-import { entrySchema, revisionSchema } from './entry.ts';
+import type { Deploying, Facts, HistoryEntry, Rejection } from '../../machines/facts.ts';
+import { entrySchema, resultSchema, revisionSchema } from './entry.ts';
 import { errorCode } from './paths.ts';
 import type { AppPaths } from './paths.ts';
 import { inWords, setAside } from './set-aside.ts';
@@ -20,12 +20,21 @@ const rejection: Entries<Rejection> = {
   times: v.number(),
 };
 
+const deploying: Entries<Deploying> = {
+  revision: revisionSchema,
+  from: v.nullable(revisionSchema),
+  result: resultSchema,
+  reason: v.string(),
+  began: v.number(),
+};
+
 const facts: Entries<Facts> = {
   good: v.optional(v.nullable(revisionSchema), noFacts.good),
   previous: v.optional(v.nullable(revisionSchema), noFacts.previous),
   current: v.optional(v.nullable(revisionSchema), noFacts.current),
   branch: v.optional(v.nullable(v.string()), noFacts.branch),
   pulling: v.optional(v.nullable(revisionSchema), noFacts.pulling),
+  deploying: v.optional(v.nullable(v.object(deploying)), noFacts.deploying),
   rejected: v.optional(v.array(v.object(rejection)), []),
   provingUntil: v.optional(v.nullable(v.number()), noFacts.provingUntil),
   paused: v.optional(v.boolean(), noFacts.paused),

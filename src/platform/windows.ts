@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, existsSync, fsyncSync, openSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { errorCode } from './error-code.ts';
+import { isTaken } from './pid.ts';
 import type { MarkedEntry, Platform } from './platform.ts';
 import { launch, shell } from './windows-command.ts';
 
@@ -48,7 +49,7 @@ export const windows: Platform = {
   // Restarts lie further apart than a minute's rounding; a clock that was set looks like one, which is only cautious.
   bootId: () => String(Math.round((Date.now() - uptime() * 1000) / 60_000)),
   isSameBoot: () => true, // Start times count from the epoch.
-  readEntry: (pid) => (exists(pid) ? (processes().find((entry) => entry.pid === pid) ?? null) : null),
+  readEntry: (pid) => (isTaken(pid) ? (processes().find((entry) => entry.pid === pid) ?? null) : null),
   startOfChild: () => Date.now(),
   /** What the clock said just after the start, and what the kernel did: a scanner may hold up a start for a while. */
   isSameStart: (written, read) => Math.abs(written - read) < 5000,
@@ -128,14 +129,6 @@ function pointLink(link: string, folder: string): void {
   symlinkSync(folder, fresh, 'junction');
   rmSync(link, { force: true });
   rename(fresh, link);
-}
-
-function exists(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (thrown) {
-    return errorCode(thrown) === 'EPERM';
-  }
 }
 
 /** Milliseconds for which a look at all processes holds: a takeover asks for one program after the other. */

@@ -1,6 +1,7 @@
 import type { ProcessReport } from '../../machines/slots.ts';
 import { faultPoint } from '../fault.ts';
 import { here } from '../platform/here.ts';
+import { isTaken } from '../platform/pid.ts';
 import type { Sight } from '../platform/platform.ts';
 import { isAlive } from './identity.ts';
 import type { RunningProgram } from './program.ts';
@@ -81,14 +82,5 @@ function forget(one: Watched): void {
 
 function isThere({ root, sight }: Watched): boolean {
   if (sight !== null) return sight.glance() ?? isAlive(root);
-  return looks % here.wholeLookEvery === 0 ? isAlive(root) : exists(root.pid);
-}
-
-/** Whether somebody has this pid: a fifth of the cost of a whole look. */
-function exists(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return looks % here.wholeLookEvery === 0 ? isAlive(root) : isTaken(root.pid);
 }

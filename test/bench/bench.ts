@@ -8,6 +8,7 @@ import { dashboard } from './dashboard.ts';
 import { deployment } from './deployment.ts';
 import { endurance } from './endurance.ts';
 import { tableOf, type Line } from './line.ts';
+import { looking } from './looking.ts';
 import { takeover } from './takeover.ts';
 import { logs } from './logs.ts';
 import { status } from './status.ts';
@@ -25,7 +26,8 @@ const measurements: Readonly<Record<string, (stage: Scene) => Promise<Line[]>>> 
   checks: (stage) => checks(stage, quick ? 5 : 30),
   takeover: (stage) => takeover(stage, quick ? 5 : 30, quick ? 10 : 60),
   logs: (stage) => logs(stage, quick ? 2 : 8, quick ? 200 : 1024),
-  dashboard: (stage) => dashboard(stage, quick ? 3 : 20, quick ? 10 : 60),
+  dashboard: (stage) => dashboard(stage, quick ? 3 : 20),
+  looking: (stage) => looking(stage, quick ? 10 : 60),
   endurance: (stage) => endurance(stage, quick ? 400 : 10_000, quick ? 20 : 500),
   status: (stage) => status(stage, quick ? 10 : 50),
 };

@@ -43,9 +43,9 @@ export async function endurance(stage: Scene, checks: number, deployments: numbe
   ];
 }
 
-/** Until what the last ones needed can have been given back. */
+/** Until what the last ones needed can have been given back: Huddle looks once a minute. */
 async function rest(): Promise<void> {
-  await sleep(15_000);
+  await sleep(75_000);
 }
 
 /** Asks for a check and waits for its end, and for that of the deployment that it led to. */

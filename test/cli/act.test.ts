@@ -77,7 +77,7 @@ suite('The actions', () => {
     const folder = temporaryFolder(t);
     const none = await start('-c', folder, 'restart').ended;
     assert.deepEqual([none.code, none.stdout], [2, '']);
-    assert.match(none.stderr, /^huddle: huddle restart needs an app\n {2}There are no apps yet: huddle init /);
+    assert.match(none.stderr, /^huddle: huddle restart needs an app\n {2}There are no apps yet: huddle -c \S+ init /);
     for (const file of ['shop.json', 'blog.ini', '_draft.json', 'notes.txt']) writeFileSync(join(folder, file), '');
     const some = await start('-c', folder, 'restart').ended;
     assert.equal(
@@ -101,6 +101,29 @@ suite('The actions', () => {
     const { code, stderr } = await start('-c', temporaryFolder(t), 'check', 'shop').ended;
     assert.equal(code, 1);
     assert.match(stderr, /no Huddle is running there\n {2}Start one with: huddle -c \//);
+  });
+
+  test('say of stop that it needs none, and name the folder and the state that were given', async (t) => {
+    const folder = temporaryFolder(t);
+    const stop = await start('-c', folder, '--state', join(folder, 'state'), 'stop', 'shop').ended;
+    assert.equal(stop.code, 1);
+    const place = `-c ${folder} --state ${join(folder, 'state')}`;
+    const hint = `Start one with: huddle ${place}; or stop what runs on without one: huddle ${place} stop --all`;
+    assert.ok(stop.stderr.endsWith(`no Huddle is running there\n  ${hint}\n`), stop.stderr);
+  });
+
+  test('name commands that lead to the same Huddle', async (t) => {
+    const huddle = await StandIn.start(t, appStatus('shop'));
+    const paused = start('-c', huddle.folder, 'pause', 'shop');
+    (await huddle.next('shop/pause')).answer(200, { outcome: 'paused until `huddle resume`' });
+    assert.equal((await paused.ended).stdout, `shop: paused until \`huddle -c ${huddle.folder} resume\`\n`);
+    const check = start('-c', huddle.folder, 'check', 'shop');
+    const error = { code: 'not-accepted', message: 'it is paused', hint: 'Let it go on: huddle resume shop' } as const;
+    (await huddle.next('shop/check')).answer(409, { error });
+    assert.match((await check.ended).stderr, new RegExp(`Let it go on: huddle -c ${huddle.folder} resume shop\n$`));
+    Object.assign(huddle.apps, [appStatus('shop', { error })]);
+    const { stdout } = await start('-c', huddle.folder, 'status').ended;
+    assert.match(stdout, new RegExp(`Let it go on: huddle -c ${huddle.folder} resume shop\n$`));
   });
 
   test('say when Huddle ends before they are done', async (t) => {

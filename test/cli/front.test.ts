@@ -36,6 +36,7 @@ suite('The command line', () => {
     ['logs -fn5 shop --deploy', 'logs', { follow: true, lines: 5, deploy: true, apps: ['shop'] }],
     ['detach --json', 'detach', { json: true }],
     ['service --for windows --user', 'service', { for: 'windows', user: true }],
+    ['service --listen 7357', 'service', { listen: '7357' }],
     ['completion zsh', 'completion', { shell: 'zsh' }],
     ['--listen 7357 --insecure', 'huddle', { listen: '7357', insecure: true }],
     ['--inspect --allow-host a.org --allow-host ::1', 'huddle', { inspect: true, allowHosts: ['a.org', '::1'] }],
@@ -61,6 +62,10 @@ suite('The command line', () => {
     ['status --version', 'version'],
     ['__complete --jsn -c', 'complete'],
     ['validate surplus --help', 'help', 'validate'],
+    ['help', 'help', 'huddle'],
+    ['help status', 'help', 'status'],
+    ['-c /srv help status', 'help', 'status'],
+    ['version', 'version'],
   ];
   for (const [line, kind, verb] of asked) {
     test(`answers 'huddle ${line}' with ${kind}`, () => {
@@ -70,11 +75,19 @@ suite('The command line', () => {
     });
   }
 
+  test('says of an empty word what is wrong with it', () => {
+    for (const line of [['deploy', 'shop', ''], ['stop', ''], ['']])
+      assert.throws(
+        () => readCommandLine(line),
+        new Misuse('an argument is empty', 'Is a variable of the shell not set?'),
+      );
+  });
+
   const wrong: readonly (readonly [line: string, message: string, hint: string])[] = [
     ['statsu', 'unknown command statsu', 'Did you mean status?'],
     ['valid', 'unknown command valid', 'See huddle --help.'],
+    ['help statsu', 'unknown command statsu', 'Did you mean status?'],
     ['validat', 'unknown command validat', 'Did you mean validate?'],
-    ['help', 'unknown command help', 'Did you mean --help?'],
     ['run', 'unknown command run', 'Leave it out: `huddle -c DIR` runs in the foreground.'],
     [tmpdir(), `unknown command ${tmpdir()}`, `Did you mean huddle -c ${tmpdir()}?`],
     ['constructor', 'unknown command constructor', 'See huddle --help.'],

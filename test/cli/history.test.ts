@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { HistoryEntry } from '../../machines/facts.ts';
 import { historyLines } from '../../src/cli/history.ts';
-import { appStatus, historyEntry } from '../control/fake-source.ts';
+import { statePaths } from '../../src/ledger/paths.ts';
+import { appStatus, historyEntry, temporaryFolder } from '../control/fake-source.ts';
 import { Child, huddle as command, start, startOnTerminal } from './command.ts';
 import { StandIn } from './stand-in.ts';
 
@@ -63,6 +66,33 @@ suite('huddle history', () => {
     const { code, stdout } = await start('history', 'shop', '-c', huddle.folder).ended;
     assert.deepEqual([code, stdout], [0, 'nothing deployed yet\n']);
   });
+
+  test('reads the file where no Huddle is running, also of an app that is gone', async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, 'shop.json'), '');
+    const { directory, history } = statePaths(folder).app('blog');
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(
+      history,
+      entries
+        .toReversed()
+        .map((entry) => `${JSON.stringify(entry)}\n`)
+        .join('') + '{"half":',
+    );
+    const { code, stdout, stderr } = await start('history', 'blog', '-c', folder, '--json', '-n', '2').ended;
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.deepEqual(JSON.parse(stdout), { history: entries.slice(0, 2) });
+    const none = await start('history', 'shop', '-c', folder).ended;
+    assert.deepEqual([none.code, none.stdout], [0, 'nothing deployed yet\n']);
+    const wrong = await start('history', 'blogg', '-c', folder).ended;
+    assert.deepEqual([wrong.code, wrong.stderr], [2, 'huddle: there is no app blogg\n  Did you mean blog?\n']);
+  });
+
+  for (const lines of ['0', '1001'])
+    test(`exits 2 for -n ${lines}, and says what is wrong with it`, async (t) => {
+      const { code, stderr } = await start('history', 'shop', '-n', lines, '-c', temporaryFolder(t)).ended;
+      assert.deepEqual([code, stderr], [2, `huddle: -n needs a number from 1 to 1000, not ${lines}\n  Write -n 10.\n`]);
+    });
 
   test('exits 2 without an app, and for one that there is not', async (t) => {
     const huddle = await StandIn.start(t, appStatus('shop'));

@@ -106,8 +106,24 @@ suite('huddle service', () => {
     const line = String.raw`"C:\Program Files\nodejs\node_modules\huddle\src\huddle.cjs" -c "C:\it''s\my apps\\"`;
     assert.ok(stdout.includes(`-Argument '${line}'\n`), stdout);
     assert.match(stdout, /-ExecutionTimeLimit \(\[TimeSpan\]::Zero\).*\n.*-AtStartup/);
-    const quoted = windowsTask({ node: 'n', command: 'c', args: ['a "b\\" c'] });
+    const quoted = windowsTask({ node: 'n', command: 'c', args: ['a "b\\" c'], listening: [] });
     assert.ok(quoted.includes(String.raw`-Argument 'c "a \"b\\\" c"'`), quoted);
+  });
+
+  test('passes on how Huddle is to listen, but not to the commands that it names', async (t) => {
+    const folder = temporaryFolder(t);
+    const options = ['--listen', '0.0.0.0:7357', '--tls-cert', 'cert.pem', '--tls-key', '/k', '--allow-host', 'a.org'];
+    const { code, stdout } = await start('service', '-c', folder, ...options).ended;
+    assert.equal(code, 0);
+    const cert = join(process.cwd(), 'cert.pem');
+    const listening = `--listen 0.0.0.0:7357 --allow-host a.org --tls-cert ${cert} --tls-key /k`;
+    assert.match(stdout, new RegExp(`^ExecStart=.* -c ${folder} ${listening}$`, 'm'));
+    assert.match(stdout, new RegExp(`^# {3}huddle service -c ${folder} ${listening} [>|]`, 'm'));
+    assert.match(stdout, new RegExp(`^# {3}huddle -c ${folder} detach$`, 'm'));
+    const windows = await start('service', '--for', 'windows', '-c', folder, '--inspect').ended;
+    assert.match(windows.stdout, /-Argument '[^']* --inspect'/);
+    const open = await start('service', '-c', folder, '--listen', '0.0.0.0:7357').ended;
+    assert.deepEqual([open.code, open.stdout], [2, '']);
   });
 
   test(
@@ -135,7 +151,7 @@ function asked(kind: Unit['kind']): string[] {
 }
 
 function unitOf(place: Partial<Unit['place']>): Unit {
-  const usual = { node: process.execPath, command: '/usr/bin/huddle', args: ['-c', '/srv'] };
+  const usual = { node: process.execPath, command: '/usr/bin/huddle', args: ['-c', '/srv'], listening: [] };
   return { place: { ...usual, ...place }, longestStop: 10, kind: 'system', username: 'root' };
 }
 

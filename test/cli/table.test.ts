@@ -40,7 +40,7 @@ const apps: readonly AppStatus[] = [
   }),
 ];
 
-const layout = (width: number): Layout => ({ width, now, paint: plain });
+const layout = (width: number): Layout => ({ width, now, paint: plain, place: { folder: '.', state: undefined } });
 
 suite('The table of status', () => {
   test('has every column where there is room', () => {
@@ -126,7 +126,7 @@ suite('The table of status', () => {
 
   test('paints cells, not their columns', () => {
     const paint: Paint = (style, text) => `<${style}>${text}</>`;
-    const [, row] = statusLines([appStatus('shop')], { width: Infinity, now, paint });
+    const [, row] = statusLines([appStatus('shop')], { ...layout(Infinity), paint });
     assert.equal(
       row,
       '<bold>shop</>  <green>running</>  <green>up 4711 30s</>  <green>healthy</>  9c8d7e6 main  in 30s  0',

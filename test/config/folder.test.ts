@@ -145,7 +145,8 @@ suite('huddle validate', () => {
     assert.deepEqual(await validation({ folder: dir, json: false, home: dir }), {
       exitCode: 0,
       stdout:
-        'no config files, no mistakes\nA config file ends in .json or .ini and does not begin with _ or a dot; huddle init writes an example.\n',
+        'no config files, no mistakes\nA config file ends in .json or .ini and does not begin with _ or a dot; ' +
+        `huddle -c ${dir} init writes an example.\n`,
       stderr: '',
     });
     await fill(dir, {
@@ -170,7 +171,11 @@ suite('huddle validate', () => {
 suite('huddle init', () => {
   test('writes an example that starts nothing yet, and never over a file', async (t) => {
     const dir = await folder(t);
+    const write = t.mock.method(process.stdout, 'write', () => true);
     assert.equal(await init({ folder: dir }), 0);
+    write.mock.restore();
+    const said = String(write.mock.calls.at(-1)?.arguments[0]);
+    assert.ok(said.endsWith(`rename it after your app, as ${dir}/shop.json\nThen: huddle -c ${dir}\n`), said);
     const file = path.join(dir, '_example.json');
     assert.equal(await readFile(file, 'utf8'), exampleConfig);
     assert.deepEqual((await readFolder({ folder: dir, home: dir })).files, []);

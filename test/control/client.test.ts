@@ -13,7 +13,7 @@ suite('The control client', () => {
     const source = new FakeSource(appStatus('shop'));
     const control = await serveControl(source, path);
     t.after(() => control.close());
-    const client = controlClient(path, '/srv/apps');
+    const client = controlClient({ socket: path, folder: '/srv/apps', root: '/srv/apps/.huddle' });
     assert.deepEqual(await client.apps(), source.apps());
     assert.deepEqual(await client.get('/api/apps/shop'), source.app('shop'));
     await assert.rejects(client.get('/api/apps/nobody'), { name: 'Failure', reason: 'there is no app "nobody"' });
@@ -22,7 +22,7 @@ suite('The control client', () => {
   test('says that no Huddle runs, and which command starts one', async (t) => {
     const path = addressIn(temporaryFolder(t));
     const gone = { code: 'not-running', hint: "Start one with: huddle -c '/srv/my apps'" };
-    const client = controlClient(path, '/srv/my apps');
+    const client = controlClient({ socket: path, folder: '/srv/my apps', root: '/srv/my apps/.huddle' });
     await assert.rejects(client.apps(), gone);
     await assert.rejects(
       client.events(() => undefined, AbortSignal.abort()).then(() => client.get('/healthz')),
@@ -40,7 +40,9 @@ suite('The control client', () => {
     const root = process.geteuid?.() === 0;
     if (root) process.seteuid?.(65_534);
     try {
-      await assert.rejects(controlClient(path, '/srv').apps(), { code: 'permission-denied' });
+      await assert.rejects(controlClient({ socket: path, folder: '/srv', root: '/srv/.huddle' }).apps(), {
+        code: 'permission-denied',
+      });
     } finally {
       if (root) process.seteuid?.(0);
     }
@@ -51,7 +53,7 @@ suite('The control client', () => {
       if (request.url === '/api/events') response.end('event: app\ndata: {\n\n');
       else response.end('<html>');
     });
-    const client = controlClient(path, '/srv');
+    const client = controlClient({ socket: path, folder: '/srv', root: '/srv/.huddle' });
     await assert.rejects(client.get('/'), { code: 'internal' });
     await assert.rejects(
       client.events(() => undefined, new AbortController().signal),
@@ -61,7 +63,9 @@ suite('The control client', () => {
 
   test('says that Huddle left in the middle of an answer', async (t) => {
     const path = await answering(t, (request) => request.socket.destroy());
-    await assert.rejects(controlClient(path, '/srv').apps(), { code: 'not-running' });
+    await assert.rejects(controlClient({ socket: path, folder: '/srv', root: '/srv/.huddle' }).apps(), {
+      code: 'not-running',
+    });
   });
 
   test('hands on events in order, characters that were torn apart included, until Huddle ends', async (t) => {
@@ -69,7 +73,7 @@ suite('The control client', () => {
     const source = new FakeSource(appStatus('größe', { branch: '日本語'.repeat(50_000) }));
     const control = await serveControl(source, path);
     const seen: ControlEvent[] = [];
-    await controlClient(path, '/srv').events((event) => {
+    await controlClient({ socket: path, folder: '/srv', root: '/srv/.huddle' }).events((event) => {
       seen.push(event);
       if (event.type === 'ready') source.deployed('größe', historyEntry());
       if (event.type === 'deployment') void control.close();
@@ -87,7 +91,7 @@ suite('The control client', () => {
       response.write('event: app\ndata: 1\n\n');
       if (aborter.signal.aborted) setImmediate(() => response.destroy());
     });
-    const client = controlClient(path, '/srv');
+    const client = controlClient({ socket: path, folder: '/srv', root: '/srv/.huddle' });
     await client.events(() => aborter.abort(), aborter.signal);
     let seen = 0;
     await client.events(() => (seen += 1), new AbortController().signal);

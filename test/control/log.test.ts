@@ -42,6 +42,14 @@ suite('The log', () => {
     assert.deepEqual(loud.lines, ['<7>shop: unmoved\n']);
   });
 
+  test('names commands that lead to the Huddle that wrote it', () => {
+    const lines: string[] = [];
+    const sink = { format: 'journal', write: (line: string) => void lines.push(line) } as const;
+    const log = openLog({ debug: false, sink, place: { folder: '/etc/huddle', state: undefined } });
+    log.write('info', 'paused until `huddle resume`', 'shop');
+    assert.deepEqual(lines, ['<6>shop: paused until `huddle -c /etc/huddle resume`\n']);
+  });
+
   test('tells the same thing as often as it happens', () => {
     const { log, lines } = collected('journal');
     for (let round = 0; round < 20; round += 1) log.write('info', 'same', 'shop');

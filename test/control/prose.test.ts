@@ -74,14 +74,29 @@ const said: Readonly<Record<News['type'], readonly Said[]>> = {
   rejected: [[{ type: 'rejected', revision, failure }, 'warn', `9c8d7e6 is rejected: ${what}. Check the address.`]],
   saved: [
     [
-      { type: 'saved', changes: { ref: 'refs/huddle/saved/1', files: 2 } },
+      { type: 'saved', changes: { ref: 'refs/huddle/saved/1', files: 2 }, commits: [] },
       'warn',
       "2 files that were in the way are saved; to get back: git -C '/srv/my shop' checkout refs/huddle/saved/1 -- .",
     ],
     [
-      { type: 'saved', changes: { ref: 'refs/huddle/saved/1', files: 1 } },
+      { type: 'saved', changes: { ref: 'refs/huddle/saved/1', files: 1 }, commits: [] },
       'warn',
       "1 file that was in the way is saved; to get back: git -C '/srv/my shop' checkout refs/huddle/saved/1 -- .",
+    ],
+    [
+      { type: 'saved', changes: null, commits: [{ folder: '/srv/my shop', ref: 'refs/huddle/saved/2' }] },
+      'warn',
+      "commits that the remote does not have are saved; to get back: git -C '/srv/my shop' branch NAME refs/huddle/saved/2",
+    ],
+    [
+      {
+        type: 'saved',
+        changes: { ref: 'refs/huddle/saved/1', files: 1 },
+        commits: [{ folder: '/srv/lib', ref: 'refs/huddle/saved/2' }],
+      },
+      'warn',
+      "1 file that was in the way is saved; to get back: git -C '/srv/my shop' checkout refs/huddle/saved/1 -- .; " +
+        'commits that the remote does not have are saved; to get back: git -C /srv/lib branch NAME refs/huddle/saved/2',
     ],
   ],
   deployed: [
@@ -155,14 +170,7 @@ const said: Readonly<Record<News['type'], readonly Said[]>> = {
     [{ type: 'program not started', failure, retryIn: 1 }, 'warn', `${what}; next try in 1 s. Check the address.`],
     [{ type: 'program not started', failure, retryIn: null }, 'error', `${what}; not tried again. Check the address.`],
   ],
-  'program given up': [
-    [{ type: 'program given up', failure, retryIn: 300 }, 'error', `${what}; given up for 5 min. Check the address.`],
-    [
-      { type: 'program given up', failure, retryIn: null },
-      'error',
-      `${what}; given up until restart or the next revision. Check the address.`,
-    ],
-  ],
+  'program given up': [[{ type: 'program given up', failure }, 'error', `${what}. Check the address.`]],
   'probe failed': [[{ type: 'probe failed', failure }, 'warn', `probe failed: ${what}. Check the address.`]],
   unhealthy: [
     [{ type: 'unhealthy', failure }, 'warn', `unhealthy: ${what}; restarting the program. Check the address.`],
@@ -185,19 +193,35 @@ suite('Prose', () => {
   for (const [type, cases] of Object.entries(said)) {
     test(`tells of '${type}' in one line`, () => {
       for (const [news, level, text] of cases) {
-        assert.deepEqual(tell(news, { localPath: '/srv/my shop', tested: true }), { level, text });
+        assert.deepEqual(tell(news, { localPath: '/srv/my shop', tested: true, once: false }), { level, text });
       }
     });
   }
 
   test('says deploying where there is no test', () => {
-    const { text } = tell({ type: 'cloned', branch: 'main', tip: revision }, { localPath: '/srv/shop', tested: false });
+    const { text } = tell(
+      { type: 'cloned', branch: 'main', tip: revision },
+      { localPath: '/srv/shop', tested: false, once: false },
+    );
     assert.equal(text, 'main is at 9c8d7e6; deploying');
+  });
+
+  test('promises nothing with --once: nobody is there to try again', () => {
+    const about = { localPath: '/srv/shop', tested: true, once: true };
+    assert.deepEqual(tell({ type: 'failed', failure, retryIn: 60 }, about), {
+      level: 'error',
+      text: `${what}. Check the address.`,
+    });
+    const pending = tell({ type: 'test pending', revision, failure }, about);
+    assert.equal(pending.text, 'the test of 9c8d7e6 has no result yet');
   });
 
   test('gives a failure without a hint no second sentence', () => {
     const bare = new Failure('timeout', { doing: 'asking', subject: 'it', reason: 'no answer' });
-    const { text } = tell({ type: 'failed', failure: bare, retryIn: 1 }, { localPath: '/srv/shop', tested: false });
+    const { text } = tell(
+      { type: 'failed', failure: bare, retryIn: 1 },
+      { localPath: '/srv/shop', tested: false, once: false },
+    );
     assert.equal(text, 'asking it: no answer; next try in 1 s');
   });
 

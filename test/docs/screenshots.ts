@@ -131,6 +131,8 @@ async function lookAtShop(page: Page): Promise<void> {
   await page.getByRole('link', { name: 'shop' }).click();
   await page.locator('.life .live[data-state]').waitFor();
   await page.waitForTimeout(30_000);
+  source.put({ ...shop, nextCheck: ago(-17) });
+  await page.getByText(/^in 1[567] s$/).waitFor();
 }
 
 /** As far as the test of a new revision and the change of what runs. */

@@ -9,28 +9,20 @@ import type { AppStatus } from './command.ts';
 suite('The command', { concurrency: 2 }, () => {
   test('a second Huddle on the same folder refuses with exit code 1 and disturbs nothing', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const huddle = stage.startHuddle();
-    const before = await huddle.live('shop', first);
+    const { huddle, app: before } = await stage.deployed();
     const second = await stage.run('-c', stage.dir);
     assert.equal(second.code, 1);
     assert.match(second.stderr, /already|another|running/i);
     const once = await stage.run('-c', stage.dir, '--once');
     assert.equal(once.code, 1);
-    assert.match(once.stderr, /huddle check/);
+    assert.match(once.stderr, /huddle -c \S+ check/);
     assert.deepEqual((await huddle.app('shop')).program, before.program);
     await huddle.stop();
   });
 
   test('a second Huddle that keeps its state elsewhere refuses as well, and disturbs nothing', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const huddle = stage.startHuddle();
-    const before = await huddle.live('shop', first);
+    const { huddle, app: before } = await stage.deployed();
     for (const more of [[], ['--once'], ['stop', '--all']]) {
       const second = await stage.run(...more, '-c', stage.dir, '--state', stage.file('../elsewhere'));
       assert.equal(second.code, 1, second.stdout);
@@ -80,16 +72,13 @@ suite('The command', { concurrency: 2 }, () => {
     const once = await stage.run('-c', stage.dir, '--once');
     assert.equal(once.code, 1);
     assert.match(once.stderr, /gone: /);
+    assert.doesNotMatch(once.stderr, /next try/);
     assert.ok(statSync(join(stage.copy('shop'), 'version')).isFile());
   });
 
   test('--once refuses an app whose program runs on from a Huddle that was killed', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const killed = stage.startHuddle();
-    await killed.live('shop', first);
+    const { repo, huddle: killed } = await stage.deployed();
     await killed.kill9();
     await repo.publish(plain('v2'));
     const once = await stage.run('-c', stage.dir, '--once');
@@ -173,11 +162,10 @@ suite('The command', { concurrency: 2 }, () => {
 
   test('a second SIGTERM kills at once what takes its time', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish({ 'program.sh': program('deaf.sh'), version: 'v1\n' });
-    await stage.app('shop', repo.remote, { application: { 'stop timeout': 600 } });
-    const huddle = stage.startHuddle();
-    await huddle.live('shop', first);
+    const { huddle } = await stage.deployed(
+      { 'program.sh': program('deaf.sh'), version: 'v1\n' },
+      { application: { 'stop timeout': 600 } },
+    );
     huddle.signal('SIGTERM');
     await huddle.until('shop', ({ program }) => program?.state === 'stopping', 'stopping');
     huddle.signal('SIGTERM');
@@ -200,7 +188,7 @@ suite('The command', { concurrency: 2 }, () => {
     assert.deepEqual(stage.processes(), []);
   });
 
-  test('status --json has the shape of the contract, and status is a table', async (t) => {
+  test('status --json has the shape of the contract, status is a table, and state is for its owner only', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();
     const first = await repo.publish(plain('v1'));
@@ -242,6 +230,9 @@ suite('The command', { concurrency: 2 }, () => {
     assert.equal(bad?.state, 'waiting');
     assert.deepEqual(Object.keys(bad?.error ?? {}), ['code', 'message', 'hint']);
 
+    assert.equal(statSync(join(stage.dir, '.huddle')).mode & 0o777, 0o700);
+    assert.equal(statSync(join(stage.dir, '.huddle/huddle.sock')).mode & 0o777, 0o600);
+
     const table = await stage.run('-c', stage.dir, 'status');
     assert.equal(table.code, 0, table.stderr);
     assert.match(table.stdout, new RegExp(`shop.*running.*${first.slice(0, 7)}`));
@@ -254,11 +245,7 @@ suite('The command', { concurrency: 2 }, () => {
 
   test('its own log says what happens and why, a line an event, app name first', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote, { test: { command: 'true' } });
-    const huddle = stage.startHuddle();
-    await huddle.live('shop', first);
+    const { repo, first, huddle } = await stage.deployed(plain('v1'), { test: { command: 'true' } });
     const second = await repo.publish(plain('v2'), 'Second');
     await huddle.live('shop', second);
     const [from, to] = [first.slice(0, 7), second.slice(0, 7)];
@@ -268,29 +255,6 @@ suite('The command', { concurrency: 2 }, () => {
       .split('\n')
       .filter((line) => /shop/.test(line) && !/shop: /.test(line) && !/config|folder|dir/i.test(line));
     assert.deepEqual(stray, []);
-  });
-
-  test('--version, --help and wrong usage', async (t) => {
-    const stage = await scene(t);
-    const version = await stage.run('--version');
-    assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
-    assert.equal(version.code, 0);
-    const help = await stage.run('--help');
-    assert.equal(help.code, 0);
-    for (const word of ['-c', '--once', 'status', 'validate', 'schema', 'init', 'demo'])
-      assert.ok(help.stdout.includes(word), word);
-    for (const args of [['nonsense'], ['--nonsense'], ['status', '--nonsense'], ['-c']]) {
-      const wrong = await stage.run(...args);
-      assert.equal(wrong.code, 2, `${args.join(' ')}: ${wrong.stderr}`);
-      assert.doesNotMatch(wrong.stderr, /\n\s+at /);
-    }
-  });
-
-  test('a folder that is not there is an error that names it', async (t) => {
-    const stage = await scene(t);
-    const missing = await stage.run('-c', join(stage.root, 'nowhere'));
-    assert.notEqual(missing.code, 0);
-    assert.match(missing.stderr, /nowhere/);
   });
 
   test('validate names file, line, column and key, and exits 1 only when something is wrong', async (t) => {
@@ -315,39 +279,5 @@ suite('The command', { concurrency: 2 }, () => {
     assert.ok(JSON.parse(schema.stdout));
     const init = await stage.run('init', '-c', stage.dir);
     assert.equal(init.code, 0, init.stderr);
-  });
-
-  test('state is for its owner only', async (t) => {
-    const stage = await scene(t);
-    const huddle = stage.startHuddle();
-    await eventually('its socket', () =>
-      huddle.status().then(
-        () => true,
-        () => false,
-      ),
-    );
-    assert.equal(statSync(join(stage.dir, '.huddle')).mode & 0o777, 0o700);
-    assert.equal(statSync(join(stage.dir, '.huddle/huddle.sock')).mode & 0o777, 0o600);
-    await huddle.stop();
-  });
-
-  test('a stale socket and lock of a killed Huddle are in nobody’s way', async (t) => {
-    const stage = await scene(t);
-    const killed = stage.startHuddle();
-    await eventually('its socket', () =>
-      killed.status().then(
-        () => true,
-        () => false,
-      ),
-    );
-    await killed.kill9();
-    const huddle = stage.startHuddle();
-    await eventually('its socket', () =>
-      huddle.status().then(
-        () => true,
-        () => false,
-      ),
-    );
-    await huddle.stop();
   });
 });

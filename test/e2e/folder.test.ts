@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually, plain, scene, type Scene, type Sections } from './harness.ts';
 import type { AppStatus, Huddle } from './command.ts';
 
@@ -160,46 +159,6 @@ suite('The hot folder', { concurrency: 2 }, () => {
       await huddle.stop();
     });
   }
-
-  test('a file that is away for a moment, as an editor leaves it, stops nothing', async (t) => {
-    const stage = await scene(t);
-    const { huddle, status, sections } = await runningShop(stage);
-    const file = stage.file('shop.json');
-    await rename(file, `${file}~`);
-    await sleep(300);
-    await writeFile(file, JSON.stringify(sections));
-    await rm(`${file}~`);
-    // Longer than a file must be away to be taken as removed.
-    await sleep(2500);
-    assert.deepEqual((await huddle.app('shop')).program, status.program);
-    assert.deepEqual(stage.story(), ['start v1']);
-    await huddle.stop();
-  });
-
-  test('a folder that vanishes with all its files stops nothing', async (t) => {
-    const stage = await scene(t);
-    const { huddle, status } = await runningShop(stage);
-    const away = join(stage.root, 'away');
-    await rename(stage.dir, away);
-    await sleep(3000);
-    assert.equal(stage.livePrograms()[0], status.program?.pid);
-    await rename(away, stage.dir);
-    assert.deepEqual((await huddle.app('shop')).program, status.program);
-    assert.deepEqual(stage.story(), ['start v1']);
-    await huddle.stop();
-  });
-
-  test('a file written in two halves is taken when it is whole', async (t) => {
-    const stage = await scene(t);
-    const { huddle, remote, first } = await runningShop(stage);
-    const text = JSON.stringify(stage.sections('blog', remote));
-    const half = Math.floor(text.length / 2);
-    await writeFile(stage.file('blog.json'), text.slice(0, half));
-    await huddle.until('blog', ({ error }) => error !== null, 'half a file');
-    await writeFile(stage.file('blog.json'), text.slice(half), { flag: 'a' });
-    assert.equal((await huddle.live('blog', first)).error, null);
-    await huddle.stop();
-  });
 
   test('thirty files at once start thirty apps', async (t) => {
     const stage = await scene(t);

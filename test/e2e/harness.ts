@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cleanEnvironment, Huddle, runCommand, type Deployment, type Ended } from './command.ts';
+import { cleanEnvironment, Huddle, runCommand, type AppStatus, type Deployment, type Ended } from './command.ts';
 import { alive, endProcessesOf, processesOf, type Found } from './proc.ts';
 import { Repository, type Files } from './repository.ts';
 
@@ -32,6 +32,13 @@ export async function scene(t: Pick<TestContext, 'after'>): Promise<Scene> {
   await chmod(root, 0o755);
   await Promise.all(['dir', 'home', 'copies'].map((folder) => mkdir(join(root, folder))));
   return new Scene(root);
+}
+
+interface Deployed {
+  readonly repo: Repository;
+  readonly first: string;
+  readonly huddle: Huddle;
+  readonly app: AppStatus;
 }
 
 export class Scene {
@@ -96,6 +103,15 @@ export class Scene {
   /** `through`: an argv that becomes the command, as `setpriv` does. */
   startHuddle(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}, through: readonly string[] = []): Huddle {
     return new Huddle(this.dir, args, this.environment(env), through);
+  }
+
+  /** A Huddle that has deployed the first revision of `shop`, its only app. */
+  async deployed(files = plain('v1'), sections: Sections = {}): Promise<Deployed> {
+    const repo = await this.repo();
+    const first = await repo.publish(files);
+    await this.app('shop', repo.remote, sections);
+    const huddle = this.startHuddle();
+    return { repo, first, huddle, app: await huddle.live('shop', first) };
   }
 
   /** Runs the command with these arguments to its end. */

@@ -66,27 +66,6 @@ suite('The life of an app', { concurrency: 2 }, () => {
     await huddle.stop();
   });
 
-  test('a rejected revision is not tested again at every check', async (t) => {
-    const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    const tests = join(stage.root, 'tests');
-    await stage.app('shop', repo.remote, {
-      timing: { minimum: 0.1 },
-      test: { command: `cat version >> ${tests}; ! grep bad version` },
-    });
-    const huddle = stage.startHuddle();
-    await huddle.live('shop', first);
-    const bad = await repo.publish(plain('bad'));
-    await huddle.until('shop', (app) => app.rejected.includes(bad), 'rejected');
-    for (let check = 0; check < 3; check += 1) {
-      await huddle.until('shop', ({ state }) => state === 'checking', 'checking');
-      await huddle.until('shop', ({ state }) => state === 'running', 'running');
-    }
-    assert.equal(readFileSync(tests, 'utf8'), 'v1\nbad\n');
-    await huddle.stop();
-  });
-
   test('the test runs in a clean checkout of the candidate, apart from the working copy', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();

@@ -193,6 +193,25 @@ suite('Looking in', { concurrency: 3 }, () => {
     assert.equal(existsSync(stage.file('.huddle')), false);
   });
 
+  test('beyond this machine with --insecure, behind a proxy by its name: one port, and nothing without the token', async (t) => {
+    const { stage, first } = await stageWithShop(t);
+    const huddle = stage.startHuddle(['--listen', '0.0.0.0:0', '--insecure', '--allow-host', 'huddle.example.org']);
+    await huddle.live('shop', first);
+    const { url, headers } = await opened(stage);
+    assert.equal(listeningPorts(huddle.pid).length, 1);
+    const status = async (host: string, more: Readonly<Record<string, string>> = headers, path = '/api/apps') =>
+      (await ask(url, path, { headers: { ...more, host } })).status;
+    assert.equal(await status('huddle.example.org'), 200);
+    assert.equal(await status('evil.example.org'), 403);
+    const from = (origin: string) => ({ ...headers, origin });
+    assert.equal(await status('huddle.example.org', from('https://huddle.example.org')), 200);
+    assert.equal(await status('huddle.example.org', from('https://evil.example.org')), 403);
+    assert.equal(await status('huddle.example.org', {}), 401);
+    assert.equal(await status('huddle.example.org', {}, '/healthz'), 200);
+    assert.equal(await status('huddle.example.org', {}, '/'), 200);
+    await huddle.stop();
+  });
+
   test('--inspect prints both addresses, with the token only where somebody looks on', async (t) => {
     const { stage, first } = await stageWithShop(t);
     const huddle = stage.startHuddle(['--inspect', '--listen', '0']);

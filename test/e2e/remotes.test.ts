@@ -22,18 +22,6 @@ async function ssh(t: TestContext): Promise<Sshd> {
 }
 
 suite('Remotes', { concurrency: 2 }, () => {
-  test('over http, with no credentials', async (t) => {
-    const stage = await scene(t);
-    const repo = await stage.repo();
-    const server = await http(t, stage);
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', `${server.url}/shop/remote.git`);
-    const huddle = stage.startHuddle();
-    await huddle.live('shop', first);
-    await huddle.live('shop', await repo.publish(plain('v2')));
-    await huddle.stop();
-  });
-
   test('over http, with user name and password file, and the password is seen nowhere', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();
@@ -320,22 +308,6 @@ suite('Remotes', { concurrency: 2 }, () => {
     const second = await repo.publish({});
     await huddle.live('shop', second);
     assert.equal(readFileSync(copy, 'utf8'), 'two\n');
-    await huddle.stop();
-  });
-
-  test('a depth holds after every update', async (t) => {
-    const stage = await scene(t);
-    const repo = await stage.repo();
-    for (const version of ['v1', 'v2', 'v3']) await repo.commit(plain(version));
-    const first = await repo.publish(plain('v4'));
-    await stage.app('shop', `file://${repo.remote}`, { repository: { depth: 2 } });
-    const huddle = stage.startHuddle();
-    await huddle.live('shop', first);
-    const count = async () => await git(stage.copy('shop'), 'rev-list', '--count', 'HEAD');
-    assert.equal(await count(), '2');
-    await repo.commit(plain('v5'));
-    await huddle.live('shop', await repo.publish(plain('v6')));
-    assert.equal(await count(), '2');
     await huddle.stop();
   });
 });

@@ -4,16 +4,77 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { createHmac } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { eventually, plain, scene } from './harness.ts';
 
+/** What each forge sends along; of it all only the signature counts. */
+function signedBy(secret: string, body: string) {
+  const signature = hmac(secret, body);
+  const sha1 = `sha1=${createHmac('sha1', secret).update(body).digest('hex')}`;
+  return {
+    GitHub: {
+      'user-agent': 'GitHub-Hookshot/044aadd',
+      'content-type': 'application/json',
+      'x-github-event': 'push',
+      'x-github-delivery': '72d3162e-cc78-11e3-81ab-4c9367dc0958',
+      'x-hub-signature': sha1,
+      'x-hub-signature-256': `sha256=${signature}`,
+    },
+    Gitea: {
+      'content-type': 'application/json',
+      'x-gitea-event': 'push',
+      'x-gitea-signature': signature,
+      'x-gogs-signature': signature,
+      'x-hub-signature': sha1,
+      'x-hub-signature-256': `sha256=${signature}`,
+    },
+    Forgejo: {
+      'content-type': 'application/json',
+      'x-forgejo-event': 'push',
+      'x-forgejo-signature': signature,
+      'x-gitea-signature': signature,
+    },
+    GitLab: {
+      'user-agent': 'GitLab/18.4',
+      'content-type': 'application/json',
+      'x-gitlab-event': 'Push Hook',
+      'x-gitlab-instance': 'https://gitlab.example.org',
+      'x-gitlab-token': secret,
+    },
+    Bitbucket: {
+      'user-agent': 'Bitbucket-Webhooks/2.0',
+      'content-type': 'application/json',
+      'x-event-key': 'repo:push',
+      'x-hook-uuid': '8d0f4bb7-0b7e-4b0a-9a0d-2b4a0a5c9f3e',
+      'x-hub-signature': `sha256=${signature}`,
+    },
+    'a proxy in front of GitHub': {
+      host: 'hooks.example.org',
+      'x-forwarded-for': '192.0.2.7',
+      'content-type': 'application/x-www-form-urlencoded',
+      'x-hub-signature-256': `sha256=${signature}`,
+    },
+  };
+}
+
+const hmac = (secret: string, body: string) => createHmac('sha256', secret).update(body).digest('hex');
+
+const pushed = JSON.stringify({ ref: 'refs/heads/main', after: 'whatever it says' });
+
 suite('A forge', { concurrency: 2 }, () => {
-  test('wakes an app by a signed push, long before its next check', async (t) => {
+  test('of each kind wakes an app by a push that it signs its way, long before the next check', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();
     const first = await repo.publish(plain('v1'));
     const webhook = { 'secret file': './shop.secret' };
     await stage.app('shop', repo.remote, { timing: { minimum: 3600 }, webhook });
+    const early = await stage.run('webhook', 'shop', '-c', stage.dir);
+    assert.equal(early.code, 0, early.stderr);
+    assert.match(
+      early.stdout,
+      /http\(s\):\/\/THIS-HOST:PORT\/hooks\/shop\n.*secret +[\da-f]{64}\n[^]*No Huddle listens on a port here yet/,
+    );
     const huddle = stage.startHuddle(['--listen', '127.0.0.1:0']);
     await huddle.live('shop', first);
 
@@ -25,14 +86,52 @@ suite('A forge', { concurrency: 2 }, () => {
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.match((await stage.run('webhook', 'shop', '-c', stage.dir)).stdout, new RegExp(secret));
 
-    const second = await repo.publish(plain('v2'));
-    const body = JSON.stringify({ ref: 'refs/heads/main', after: 'whatever it says' });
-    const sign = (key: string) => `sha256=${createHmac('sha256', key).update(body).digest('hex')}`;
-    assert.equal(await post(url, body, { 'x-hub-signature-256': sign('guessed') }), 401);
+    await repo.publish(plain('v2'));
+    assert.equal(await post(url, pushed, { 'x-hub-signature-256': `sha256=${hmac('guessed', pushed)}` }), 401);
     assert.equal((await huddle.app('shop')).revision, first);
-    assert.equal(await post(url, body, { 'x-hub-signature-256': sign(secret) }), 202);
-    await huddle.live('shop', second);
+
+    for (const [forge, headers] of Object.entries(signedBy(secret, pushed))) {
+      const revision = await repo.publish(plain(`a push to ${forge}`));
+      assert.equal(await post(url, pushed, headers), 202, forge);
+      await huddle.live('shop', revision);
+    }
     assert.doesNotMatch(huddle.log, new RegExp(secret));
+    await huddle.stop();
+  });
+
+  test('that says the same again and again has the remote asked once a second at most', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    const first = await repo.publish(plain('v1'));
+    writeFileSync(stage.file('shop.secret'), 'known to both\n');
+    const [git, asked] = [join(stage.root, 'git'), join(stage.root, 'asked')];
+    writeFileSync(git, `#!/bin/sh\ncase "$*" in *" fetch "*) echo "$*" >> ${asked} ;; esac\nexec /usr/bin/git "$@"\n`, {
+      mode: 0o755,
+    });
+    await stage.app('shop', repo.remote, {
+      repository: { executable: git },
+      timing: { minimum: 3600 },
+      webhook: { 'secret file': './shop.secret' },
+    });
+    const huddle = stage.startHuddle(['--listen', '127.0.0.1:0']);
+    await huddle.live('shop', first);
+    const { url } = JSON.parse((await stage.run('webhook', 'shop', '-c', stage.dir, '--json')).stdout) as {
+      url: string;
+    };
+    const checks = () => readFileSync(asked, 'utf8').split('\n').length;
+    const before = checks();
+    const begun = performance.now();
+    const { GitHub } = signedBy('known to both', pushed);
+    while (performance.now() - begun < 3000) {
+      const answers = await Promise.all(Array.from({ length: 10 }, () => post(url, pushed, GitHub)));
+      assert.deepEqual([...new Set(answers)], [202]);
+    }
+    // The last of a flood may be the one that counts.
+    const last = await repo.publish(plain('v2'));
+    await post(url, pushed, GitHub);
+    await huddle.live('shop', last);
+    const seconds = (performance.now() - begun) / 1000;
+    assert.ok(checks() - before <= 2 + seconds, `${checks() - before} checks in ${seconds} s`);
     await huddle.stop();
   });
 

@@ -67,13 +67,18 @@ suite('An operator at the command line', { concurrency: 2 }, () => {
     await huddle.stop();
   });
 
-  test('has Huddle leave, and the next one takes the programs over', async (t) => {
+  test('has Huddle leave, and the next one takes the programs over, paused and pinned as they were', async (t) => {
     const stage = await scene(t);
     const repo = await stage.repo();
     const first = await repo.publish(plain('v1'));
     await stage.app('shop', repo.remote);
     const leaving = stage.startHuddle();
     const { program } = await leaving.live('shop', first);
+    for (const args of [
+      ['deploy', 'shop', first],
+      ['pause', 'shop'],
+    ])
+      assert.equal((await stage.run('-c', stage.dir, ...args)).code, 0);
     const detached = await stage.run('-c', stage.dir, 'detach', '--json');
     // At once: whoever waits for `detach` may start the next one.
     const next = stage.startHuddle();
@@ -81,6 +86,7 @@ suite('An operator at the command line', { concurrency: 2 }, () => {
     assert.equal((await leaving.ended).code, 0);
     const taken = await next.live('shop', first);
     assert.deepEqual([taken.program?.pid, taken.program?.adopted], [program?.pid, true]);
+    assert.deepEqual([taken.pinned, taken.paused, taken.nextCheck], [true, true, null]);
     assert.deepEqual(stage.story(), ['start v1']);
     await next.stop();
   });

@@ -25,12 +25,7 @@ async function watched(
 
 suite('Watchdog', { concurrency: 2 }, () => {
   const kinds: readonly [string, (port: number, stage: Scene) => Record<string, unknown>][] = [
-    ['HTTP status', (port) => ({ host: 'http://127.0.0.1/health', port })],
     ['HTTP body', (port) => ({ host: `http://127.0.0.1:${port}/`, response: 'version v1' })],
-    [
-      'TCP answer',
-      (port) => ({ host: '127.0.0.1', port, request: 'GET / HTTP/1.1\r\nHost: x\r\n\r\n', response: '200 OK' }),
-    ],
     ['command', (_port, stage) => ({ command: `test ! -e ${stage.journalFile}.sick` })],
   ];
   for (const [kind, watchdog] of kinds) {
@@ -64,17 +59,6 @@ suite('Watchdog', { concurrency: 2 }, () => {
       await huddle.stop();
     });
   }
-
-  test('a TCP watchdog without a response is content with a connection', async (t) => {
-    const stage = await scene(t);
-    const repo = await stage.repo();
-    const revision = await repo.publish(web('v1'));
-    await watched(stage, repo.remote, (port) => ({ port }));
-    const huddle = stage.startHuddle();
-    await huddle.live('shop', revision);
-    await huddle.until('shop', ({ health }) => health === 'healthy', 'healthy');
-    await huddle.stop();
-  });
 
   test('a single failed probe restarts nothing', async (t) => {
     const stage = await scene(t);

@@ -21,9 +21,13 @@ async function deployed(at: Scene, files: Record<string, string>, place: GitPlac
 
 /** What a deployment of the branch's tip does. */
 async function deploy(place: GitPlace): Promise<{ ref: string; files: number } | null> {
+  return (await pulled(place)).saved;
+}
+
+async function pulled(place: GitPlace): ReturnType<typeof checkOut> {
   const { tip } = await askRemote(place, 'main', patience);
   await fetchRevision(place, { branch: 'main', revision: tip, from: null }, patience);
-  return (await checkOut(place, { revision: tip, branch: 'main' }, patience)).saved;
+  return await checkOut(place, { revision: tip, branch: 'main' }, patience);
 }
 
 suite('a checkout', { concurrency: 3 }, () => {
@@ -181,8 +185,10 @@ suite('a checkout', { concurrency: 3 }, () => {
     git(at.local, 'commit', '-qam', 'By hand');
     const mine = git(at.local, 'rev-parse', 'HEAD');
     await at.push({ 'b.txt': 'b' });
-    await deploy(at.place());
+    const { saved, commits } = await pulled(at.place());
     assert.equal(git(at.local, 'for-each-ref', '--format=%(objectname)', 'refs/huddle/saved'), mine);
+    const ref = git(at.local, 'for-each-ref', '--format=%(refname)', 'refs/huddle/saved');
+    assert.deepEqual([saved, commits], [null, [{ folder: at.local, ref }]]);
     assert.deepEqual(await tree(at.local), { 'a.txt': 'a', 'b.txt': 'b' });
   });
 
@@ -265,9 +271,16 @@ suite('a checkout', { concurrency: 3 }, () => {
     await writeFile(Buffer.concat([Buffer.from(`${at.author}/`), Buffer.from([0xe9])]), 'theirs');
     git(at.author, 'add', '.');
     await chmod(join(at.author, 'sp ace'), 0o755);
-    await at.push({ 'sp ace': 'theirs' });
+    // Folders in the way of files: read as patterns their names would be about every file but one, and about all.
+    const untracked = [':!x', '*'];
+    for (const name of untracked) await mkdir(join(at.local, name));
+    for (const name of [...untracked.map((folder) => `${folder}/y`), 'bystander'])
+      await writeFile(join(at.local, name), 'mine');
+    await at.push({ 'sp ace': 'theirs', ...Object.fromEntries(untracked.map((name) => [name, 'theirs'])) });
     const saved = await deploy(at.place());
-    assert.equal(saved?.files, names.length + 1);
+    assert.equal(saved?.files, names.length + 1 + untracked.length);
+    assert.equal(await readFile(join(at.local, 'bystander'), 'utf8'), 'mine');
+    await rm(join(at.local, 'bystander'));
     assert.equal(await readFile(latin1, 'utf8'), 'theirs');
     assert.ok(((await stat(join(at.local, 'sp ace'))).mode & 0o111) !== 0);
     assert.equal(git(at.local, 'status', '--porcelain'), '');

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { Failure } from '../../machines/failure.ts';
 import { askRemote } from '../../src/git/ask.ts';
 import { openWorkingCopy } from '../../src/git/working-copy.ts';
 import type { GitHttp } from '../fixtures/git-http.ts';
+import { startSshd } from '../fixtures/sshd.ts';
 import { byHand, output, patience, plainly, scene, serveHttp, type Scene } from './support.ts';
 
 interface Watched {
@@ -94,27 +95,33 @@ suite('a password in the URL', { concurrency: 3 }, () => {
     assert.ok(!at.logged.join('').includes(secret));
   });
 
-  test('is struck out of what a server says back', async () => {
+  test('is struck out of what a server says back, however it writes it', async () => {
     const at = await scene();
-    const secret = randomUUID();
+    const secret = `p@ss/${randomUUID()}`;
+    const encoded = encodeURIComponent(secret);
     const server = await serveHttp({
       root: at.folder,
       intercept: ({ headers }, response) => {
         const given = Buffer.from((headers.authorization ?? '').replace('Basic ', ''), 'base64');
         if (given.length === 0) response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
-        else response.writeHead(403, { 'content-type': 'text/plain' }).end(`${String(given)} may not read this\n`);
+        else
+          response
+            .writeHead(403, { 'content-type': 'text/plain' })
+            .end(`${String(given)} may not read this, nor may ${encodeURIComponent(String(given))}\n`);
         return true;
       },
     });
-    const url = `${server.url.replace('://', `://shop:${secret}@`)}/remote.git`;
-    assert.ok((await plainly(at.folder, 'ls-remote', url)).includes(`shop:${secret} may not`));
+    const url = `${server.url.replace('://', `://shop:${encoded}@`)}/remote.git`;
+    const plain = await plainly(at.folder, 'ls-remote', url);
+    assert.ok(plain.includes(`shop:${secret} may not`) && plain.includes(`shop%3A${encoded}`), plain);
     await assert.rejects(openWorkingCopy(at.place({ remotePath: url }), 'tip', patience), (error: Failure) => {
       assert.equal(error.code, 'authentication-failed');
-      assert.ok(!wordsOf(error).includes(secret));
+      assert.ok(!wordsOf(error).includes(secret) && !wordsOf(error).includes(encoded));
       return true;
     });
-    assert.match(at.logged.join(''), /shop:\*\*\* may not/);
-    assert.ok(!at.logged.join('').includes(secret));
+    const logged = at.logged.join('');
+    assert.match(logged, /shop:\*\*\* may not read this, nor may shop%3A\*\*\*/);
+    assert.ok(!logged.includes(secret) && !logged.includes(encoded), logged);
   });
 });
 
@@ -124,21 +131,46 @@ suite('a git that could ask at a terminal', () => {
     const { server } = await watched(at);
     const remotePath = `${server.url}/remote.git`;
     assert.match(await saidOnTerminal(`git ls-remote ${remotePath}`), /Username for/);
-
-    const script = join(at.folder, 'open.mjs');
-    const source = new URL('../../src/git/working-copy.ts', import.meta.url).href;
-    await writeFile(
-      script,
-      `import { openWorkingCopy } from ${JSON.stringify(source)};
-      const place = { ...${JSON.stringify(at.place({ remotePath }))}, endMarked: async () => {}, log: () => {} };
-      const opened = openWorkingCopy(place, 'tip', new AbortController().signal);
-      console.log('ended: ' + (await opened.then(() => 'opened', (error) => error.code)));`,
-    );
-    const said = await saidOnTerminal(`${process.execPath} ${script}`);
+    const said = await openedOnTerminal(at, { remotePath });
     assert.match(said, /ended: authentication-failed/);
     assert.doesNotMatch(said, /Username for/);
   });
+
+  test('fails at once also where ssh would ask for the passphrase of a key', async () => {
+    const at = await scene();
+    const sshd = await startSshd();
+    try {
+      const key = join(at.folder, 'locked');
+      await copyFile(sshd.key, key);
+      await chmod(key, 0o600);
+      const locked = spawn('ssh-keygen', ['-q', '-p', '-P', '', '-N', 'open sesame', '-f', key]);
+      assert.equal((await output(locked)).code, 0);
+      const remotePath = sshd.url(at.remote);
+      const { knownHosts } = sshd;
+      const ssh = `ssh -F none -i ${key} -o IdentitiesOnly=yes -o UserKnownHostsFile=${knownHosts}`;
+      assert.match(await saidOnTerminal(`env GIT_SSH_COMMAND='${ssh}' git ls-remote ${remotePath}`), /passphrase/);
+      const said = await openedOnTerminal(at, { remotePath, sshKey: key, knownHosts });
+      assert.match(said, /ended: authentication-failed/);
+      assert.doesNotMatch(said, /passphrase/);
+    } finally {
+      await sshd.close();
+    }
+  });
 });
+
+/** What is said on a terminal while a working copy is opened there, and how that ends. */
+async function openedOnTerminal(at: Scene, repository: Parameters<Scene['place']>[0]): Promise<string> {
+  const script = join(at.folder, 'open.mjs');
+  const source = new URL('../../src/git/working-copy.ts', import.meta.url).href;
+  await writeFile(
+    script,
+    `import { openWorkingCopy } from ${JSON.stringify(source)};
+    const place = { ...${JSON.stringify(at.place(repository))}, endMarked: async () => {}, log: () => {} };
+    const opened = openWorkingCopy(place, 'tip', new AbortController().signal);
+    console.log('ended: ' + (await opened.then(() => 'opened', (error) => error.code)));`,
+  );
+  return saidOnTerminal(`${process.execPath} ${script}`);
+}
 
 /** What a command says on a terminal of its own until it ends, or asks: then nobody answers, and it is hung up on. */
 async function saidOnTerminal(line: string): Promise<string> {
@@ -146,7 +178,7 @@ async function saidOnTerminal(line: string): Promise<string> {
   let said = '';
   terminal.stdout.on('data', (chunk) => {
     said += String(chunk);
-    if (said.includes('Username for')) terminal.kill('SIGKILL');
+    if (/Username for|passphrase/.test(said)) terminal.kill('SIGKILL');
   });
   await new Promise((resolve) => terminal.once('close', resolve));
   return said;

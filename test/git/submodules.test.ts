@@ -8,6 +8,7 @@ import { makeCandidate } from '../../src/git/candidate.ts';
 import { checkOut } from '../../src/git/check-out.ts';
 import type { GitPlace } from '../../src/git/place.ts';
 import { openWorkingCopy } from '../../src/git/working-copy.ts';
+import { startSshd } from '../fixtures/sshd.ts';
 import { git, output, patience, plainChild, plainly, scene, serveHttp, tree, type Scene } from './support.ts';
 
 interface Nested {
@@ -163,6 +164,30 @@ suite('submodules', { concurrency: 3 }, () => {
     await assert.rejects(deploy(place), { code: 'authentication-failed' });
     assert.ok(thief.requests.length > 0);
     assert.deepEqual(thief.requests.map(({ authorization }) => authorization).filter(Boolean), []);
+  });
+
+  test('are not offered the key of the remote by another host, which would let it in', async () => {
+    const { at } = await nested();
+    const [forge, other] = [await startSshd(), await startSshd()];
+    try {
+      // One person's key, known to both: plain git, told to use it, would show it to either.
+      await cp(`${forge.key}.pub`, join(other.key, '../authorized'));
+      const knownHosts = join(at.folder, 'known_hosts');
+      const hosts = await Promise.all([forge, other].map((host) => readFile(host.knownHosts, 'utf8')));
+      await writeFile(knownHosts, hosts.join(''));
+      const ssh = `ssh -F none -i ${forge.key} -o IdentitiesOnly=yes -o UserKnownHostsFile=${knownHosts}`;
+      const lib = other.url(join(at.folder, 'lib.git'));
+      const byHand = plainChild(at.folder, ['git', 'ls-remote', lib], { GIT_SSH_COMMAND: ssh });
+      assert.match((await output(byHand)).said, /refs\/heads\/main/);
+
+      const place = at.place({ remotePath: forge.url(at.remote), submodules: true, sshKey: forge.key, knownHosts });
+      git(at.author, 'config', '--file', '.gitmodules', 'submodule.lib.url', lib);
+      git(at.author, 'add', '.gitmodules');
+      await at.push({});
+      await assert.rejects(deploy(place), { code: 'authentication-failed', subject: lib });
+    } finally {
+      await Promise.all([forge.close(), other.close()]);
+    }
   });
 });
 

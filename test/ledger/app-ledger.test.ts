@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import {
+  copyFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -12,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -32,6 +34,13 @@ const known: Facts = {
   current: 'c'.repeat(64),
   branch: 'main',
   pulling: revision('d'),
+  deploying: {
+    revision: revision('d'),
+    from: revision('a'),
+    result: 'deployed',
+    reason: '',
+    began: 1_700_000_000_000,
+  },
   rejected: [{ revision: revision('e'), why: 'test failed', at: 1_700_000_000_000, times: 3 }],
   provingUntil: 1_700_000_600_000,
   paused: true,
@@ -211,6 +220,24 @@ suite('The program that is up', () => {
       assert.equal(open().program, null);
     }
   });
+
+  test('is that of another folder when its file is a copy, and still its own when the folder was moved', (t) => {
+    const { paths, warnings } = place(t);
+    const open = (at: AppPaths) =>
+      openAppLedger(at, { warn: (text) => warnings.push(text), bootId: 'this boot', marks: 'f00f00:shop:' });
+    open(paths).rememberProgram(program);
+    const elsewhere = (name: string) => statePaths(dirname(paths.root), join(paths.root, name)).app('shop');
+    const [copied, linked, moved] = [elsewhere('copied'), elsewhere('linked'), elsewhere('moved')];
+    for (const { directory } of [copied, linked, moved]) mkdirSync(directory, { recursive: true });
+    copyFileSync(paths.program, copied.program);
+    assert.equal(open(copied).program, null);
+    linkSync(paths.program, linked.program);
+    assert.equal(open(linked).program, null);
+    rmSync(linked.program);
+    assert.match(warnings.join(), /^(program\.json is a copy: process 4711 is left alone[^,]*, [^,]*,?){2}$/);
+    renameSync(paths.program, moved.program);
+    assert.deepEqual(open(moved).program, program);
+  });
 });
 
 suite('A disk that refuses', () => {
@@ -264,6 +291,29 @@ suite('A disk that refuses', () => {
     assert.match(warnings.at(-1) ?? '', /written again/);
   });
 
+  for (const isClosed of [false, true])
+    test(`is tried again until it does not, ${isClosed ? 'but no more once the ledger is closed' : 'by itself'}`, async (t) => {
+      t.mock.timers.enable({ apis: ['setTimeout'] });
+      const { paths, open } = place(t);
+      mkdirSync(join(paths.directory, '..'), { recursive: true });
+      writeFileSync(paths.directory, 'a file where the folder should be');
+      const ledger = open();
+      assert.ok(await ledger.remember({ good: revision('1') }));
+      assert.ok(ledger.rememberProgram(program));
+      assert.ok(await ledger.append(entry(1)));
+      if (isClosed) await ledger.close();
+      rmSync(paths.directory);
+      t.mock.timers.tick(10_000);
+      if (isClosed) {
+        await ledger.remember({ paused: true });
+        ledger.rememberProgram(program);
+        await ledger.append(entry(2));
+      }
+      await ledger.flush();
+      const written = [paths.state, paths.program, paths.history].filter((path) => existsSync(path));
+      assert.deepEqual(written, isClosed ? [] : [paths.state, paths.program, paths.history]);
+    });
+
   test('because its folder was removed gets a new folder', async (t) => {
     const { paths, open, warnings } = place(t);
     const ledger = open();
@@ -284,7 +334,7 @@ suite('A power cut', () => {
     await ledger.remember({ good: next, current: null, pulling: next });
     await ledger.remember({ current: next, pulling: null });
     assert.equal(open().facts.pulling, null, 'a kill in the same boot loses nothing');
-    const later = openAppLedger(paths, { warn: (text) => assert.fail(text), bootId: 'another boot' });
+    const later = openAppLedger(paths, { warn: (text) => assert.fail(text), bootId: 'another boot', marks: '' });
     assert.equal(later.facts.pulling, next);
   });
 
@@ -296,7 +346,7 @@ suite('A power cut', () => {
     await ledger.remember({ current: next, pulling: null });
     await ledger.rememberSynced();
     assert.equal(ledger.isUnsynced, false);
-    const later = openAppLedger(paths, { warn: (text) => assert.fail(text), bootId: 'another boot' });
+    const later = openAppLedger(paths, { warn: (text) => assert.fail(text), bootId: 'another boot', marks: '' });
     assert.equal(later.facts.pulling, null);
   });
 
@@ -362,6 +412,23 @@ suite('The history of an app', () => {
     assert.deepEqual(await ledger.history(9), [entry(3), entry(1)]);
   });
 
+  test('is written anew when its file has been removed, as far as it is known: its newest twenty entries', async (t) => {
+    const { paths, open } = place(t);
+    const before = open();
+    for (let second = 1; second <= 25; second += 1) await before.append(entry(second));
+    const ledger = open();
+    await ledger.flush();
+    rmSync(paths.directory, { recursive: true });
+    const known = Array.from({ length: 20 }, (_, index) => entry(25 - index));
+    assert.deepEqual(await ledger.history(99), known);
+    assert.equal(await ledger.rewrite(), null);
+    await ledger.flush();
+    assert.deepEqual(await open().history(99), known);
+    rmSync(paths.history);
+    await ledger.append(entry(26));
+    assert.deepEqual(await open().history(99), [entry(26), ...known.slice(0, 19), entry(6)]);
+  });
+
   test('keeps a last line that lacks nothing but its end', async (t) => {
     const { paths, open } = place(t);
     const ledger = open();
@@ -408,7 +475,7 @@ function place(t: TestContext, folder = scratch(t)): Place {
   return {
     paths,
     warnings,
-    open: () => openAppLedger(paths, { warn: (text) => warnings.push(text), bootId: 'this boot' }),
+    open: () => openAppLedger(paths, { warn: (text) => warnings.push(text), bootId: 'this boot', marks: '' }),
   };
 }
 

@@ -32,7 +32,7 @@ suite('A Huddle that is killed while it writes', () => {
       const text = readFileSync(said, 'utf8');
       assert.doesNotMatch(text, /warning|failure/);
       assert.doesNotThrow(() => JSON.parse(readFileSync(paths.state, 'utf8')), 'state.json itself is whole');
-      const ledger = openAppLedger(paths, { warn: (warning) => assert.fail(warning), bootId: 'this boot' });
+      const ledger = openAppLedger(paths, { warn: (warning) => assert.fail(warning), bootId: 'this boot', marks: '' });
       assert.ok((ledger.facts.provingUntil ?? 0) >= last('remembered', text), 'older than what was on disk');
       const [newest] = await ledger.history(1);
       assert.ok(Number(newest?.reason ?? 0) >= last('appended', text), 'an entry is lost');

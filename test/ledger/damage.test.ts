@@ -189,7 +189,7 @@ function place(t: TestContext, folder = scratch(t)) {
   const paths = statePaths(folder).app('shop');
   mkdirSync(paths.root, { recursive: true });
   const warnings: string[] = [];
-  const open = () => openAppLedger(paths, { warn: (text) => warnings.push(text), bootId: 'this boot' });
+  const open = () => openAppLedger(paths, { warn: (text) => warnings.push(text), bootId: 'this boot', marks: '' });
   return { paths, open, warnings };
 }
 

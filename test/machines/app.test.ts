@@ -194,6 +194,33 @@ suite('cloning', () => {
     assert.equal(stage.facts().pulling, null);
   });
 
+  const deploying = { revision: 'b', from: 'a', result: 'deployed', reason: '', began: 0 } as const;
+  for (const [when, facts, head] of [
+    ['before the tree was touched', {}, 'a'],
+    ['in its pull', { pulling: 'b' }, 'b'],
+    ['on trial', { current: 'b' }, 'b'],
+    ['on the way back', { pulling: 'a' }, 'b'],
+  ] as const)
+    test(`tells the history, once, of a deployment that was cut short ${when}`, async () => {
+      const stage = await play({ facts: { ...good, deploying, ...facts }, world: { head } });
+      await stage.pass(10);
+      assert.deepEqual(
+        stage.world.history.map(({ revision, from, result, reason }) => [revision, from, result, reason]),
+        [['b', 'a', 'rolled back', 'cut short: Huddle ended before it was done']],
+      );
+      assert.equal(stage.facts().deploying, null);
+    });
+
+  test('tells the history of a revision that was being left why it was', async () => {
+    const failed = { ...deploying, result: 'script failed', reason: 'exit code 3' } as const;
+    const stage = await play({ facts: { ...good, deploying: failed, pulling: 'a' }, world: { head: 'b' } });
+    await stage.pass(10);
+    assert.deepEqual(
+      stage.world.history.map(({ result, reason }) => [result, reason]),
+      [['script failed', 'exit code 3']],
+    );
+  });
+
   test('restores the good revision when what is in place was rejected, or is another', async () => {
     const rejection = { revision: 'b', why: 'rolled back', at: 0, times: 1 } as const;
     const stage = await play({ facts: { ...good, current: 'b', rejected: [rejection] }, world: { head: 'b' } });
@@ -433,6 +460,19 @@ suite('checking', () => {
     assert.deepEqual([stage.world.deeds, stage.state()], [['ask'], 'running']);
   });
 
+  test('deploys an old good revision that the branch was moved back to like any other', async () => {
+    const stage = await running(tested, { tip: 'a' }, { good: 'a', previous: 'z' });
+    for (const tip of ['b', 'a', 'z', 'a']) {
+      stage.world.deeds.length = 0;
+      const before = stage.facts().good ?? '';
+      await moved(stage, tip);
+      await stage.pass(3);
+      const deeds = ['ask', `fetch ${tip}`, `test ${tip}`, `stop ${before}`, `gone ${before}`, `pull ${tip}`];
+      assert.deepEqual(stage.world.deeds, [...deeds, `spawn ${tip}`]);
+      assert.deepEqual([stage.state(), stage.facts().good, stage.facts().previous], ['running', tip, before]);
+    }
+  });
+
   test('that fails leaves the program running, and is told once', async () => {
     const stage = await running();
     stage.world.tip = broken();
@@ -617,6 +657,7 @@ suite('stop and start', () => {
       await stage.settle();
       assert.deepEqual([stage.state(), alive(stage), stage.facts().stopped], ['stopped', [], true], slot);
       assert.deepEqual([stage.facts().current, stage.facts().pulling, rejected(stage)], ['a', null, []], slot);
+      assert.equal(stage.facts().deploying, null, slot);
       await stage.pass(200);
       assert.deepEqual([stage.state(), alive(stage)], ['stopped', []]);
     }
@@ -964,14 +1005,17 @@ suite('the end of an app', () => {
         hold.release();
         await stage.settle();
         assert.deepEqual([isGone(stage), alive(stage), stage.facts().stopped], [true, [], false], `${type} ${slot}`);
+        // Whoever puts the file back finds what was good; a Huddle that only goes leaves the attempt to the next one.
+        const { current, pulling, deploying } = stage.facts();
+        if (type === 'retire') assert.deepEqual([current, pulling, deploying], ['a', null, null], slot);
       }
     }
   });
 
   test('shutdown in a pull leaves the intent for the next Huddle, retire restores the good revision', async () => {
-    for (const [type, pulling, current] of [
-      ['shutdown', 'b', 'a'],
-      ['retire', null, 'a'],
+    for (const [type, pulling, current, deploying] of [
+      ['shutdown', 'b', 'a', 'b'],
+      ['retire', null, 'a', undefined],
     ] as const) {
       const hold = holding('script');
       const stage = await running(appConfig({ scripts: { postPull: ['y'] } }), { gate: hold.gate });
@@ -980,7 +1024,17 @@ suite('the end of an app', () => {
       hold.release();
       await stage.settle();
       assert.deepEqual([isGone(stage), stage.facts().pulling, stage.facts().current], [true, pulling, current], type);
+      assert.equal(stage.facts().deploying?.revision, deploying, type);
     }
+  });
+
+  test('shutdown on trial leaves it to the next Huddle to tell what became of the deployment', async () => {
+    const stage = await running();
+    await moved(stage);
+    assert.equal(stage.state(), 'restarting');
+    await stage.send({ type: 'shutdown' });
+    await stage.pass(1);
+    assert.deepEqual([isGone(stage), stage.facts().deploying?.revision, stage.world.history], [true, 'b', []]);
   });
 
   test('stopped and waiting apps leave as well', async () => {

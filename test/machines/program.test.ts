@@ -134,7 +134,7 @@ suite('a program that the machine keeps from starting', () => {
       await stage.start();
       assert.equal(stage.state(), 'backing off');
       assert.equal(stage.status().failure?.code, obstacle.code);
-      await stage.pass(3600);
+      await stage.pass(300);
       assert.equal(stage.state(), 'backing off');
       assert.deepEqual(stage.said(), []);
       const retries = stage.told.flatMap((news) => (news.type === 'program not started' ? [news.retryIn] : []));

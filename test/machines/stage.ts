@@ -164,7 +164,7 @@ export function played(world: World, clock: SimulatedClock) {
         const isRelease = deployment.strategy === 'side by side';
         const directory = isRelease ? `${repository.localPath}/releases/${input.revision}` : repository.localPath;
         const isFresh = !isRelease || !world.ready.has(input.revision);
-        return { saved: null, directory, isFresh };
+        return { saved: null, commits: [], directory, isFresh };
       }),
       script: fromPromise(async ({ input, signal }) => {
         deed(`${input.hook} ${input.revision}`);

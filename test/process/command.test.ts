@@ -9,6 +9,7 @@ import { runTest } from '../../src/process/gate.ts';
 import { newMark } from '../../src/process/mark.ts';
 import { runScripts } from '../../src/process/scripts.ts';
 import { runAs } from '../../src/process/user.ts';
+import { sceneWithMounts } from '../e2e/bad-days/mounts.ts';
 import { appendTo, never, until, Workshop } from './workshop.ts';
 
 function setUp(t: TestContext): { workshop: Workshop; input: CommandInput } {
@@ -154,6 +155,18 @@ suite('The test of a revision', () => {
       await assert.rejects(runTest({ ...input, commands: [command], timeout: 2 }), { name: 'Failure', code });
     });
   }
+
+  test('is no verdict but an error: a full disk that the test keeps to itself', async (t) => {
+    const scene = await sceneWithMounts(t);
+    if (scene === null) return;
+    const directory = scene.stage.copy('shop');
+    scene.mounts.tmpfs(directory, 'size=64k');
+    const { input } = setUp(t);
+    const greedy = { ...input, directory, commands: ['head -c 99999 /dev/zero >big 2>/dev/null; exit 1'], timeout: 20 };
+    await assert.rejects(runTest(greedy), { name: 'Failure', code: 'disk-full' });
+    scene.mounts.resize(directory, '1m');
+    assert.equal((await runTest(greedy)).kind, 'failed');
+  });
 });
 
 suite('Scripts', () => {

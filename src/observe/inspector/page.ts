@@ -10,7 +10,8 @@ export interface Page {
 
 /**
  * The page of `/inspector`: hands what `/inspect` tells to the hosted inspector, which it shows in a frame, and to
- * nobody else. The token comes in the page's fragment, as `#token=…`, and is kept for the session under `huddle.token`.
+ * nobody else. The token comes in the page's fragment, as `#token=…`, or from a tab with the dashboard, and is kept for
+ * the session under `huddle.token`.
  */
 export function inspectorPage(viewer = 'https://stately.ai/inspect'): Page {
   const { origin } = new URL(viewer);
@@ -97,6 +98,15 @@ function say(text) {
   notice.hidden = text === '';
 }
 
+const wrongToken = 'Huddle does not take this token any more: open the link that huddle open prints.';
+
+/** A WebSocket does not tell why it was refused. */
+async function refuses(token) {
+  const headers = { authorization: 'Bearer ' + token };
+  const answer = await fetch('api/apps', { method: 'HEAD', headers }).catch(() => null);
+  return answer !== null && answer.status === 401;
+}
+
 function addressOf(token) {
   const address = new URL('inspect', location.href);
   address.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -135,11 +145,12 @@ function bridge(token) {
       isFresh = false;
       frame.contentWindow.postMessage(JSON.parse(data), viewer);
     };
-    mine.onclose = () => {
+    mine.onclose = async () => {
       if (mine !== socket) return;
-      say('Huddle does not answer. Trying again; if it goes on, open the link that huddle open prints.');
       timer = setTimeout(connect, wait);
       wait = Math.min(2 * wait, 15000);
+      const isRefused = await refuses(token);
+      if (mine === socket) say(isRefused ? wrongToken : 'Huddle does not answer. Trying again.');
     };
   }
 
@@ -154,6 +165,15 @@ function bridge(token) {
 
 addEventListener('hashchange', () => location.reload());
 const token = takeToken();
-if (token === null) say('This page wants a token: open it by the link that huddle open prints.');
-else bridge(token);
+const tabs = new BroadcastChannel('huddle.token');
+tabs.onmessage = ({ data }) => {
+  if (data === null && token !== null) tabs.postMessage(token);
+  if (typeof data !== 'string' || token !== null) return;
+  sessionStorage.setItem('huddle.token', data);
+  location.reload();
+};
+if (token === null) {
+  say('This page wants a token: open the link that huddle open prints.');
+  tabs.postMessage(null);
+} else bridge(token);
 `;

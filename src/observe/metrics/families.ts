@@ -1,13 +1,7 @@
 import type { AppState, ProgramState } from '../../../machines/protocol.ts';
+import type { Usage } from '../../control/source.ts';
 import type { AppStatus } from '../../control/status.ts';
 import type { Counts } from './tally.ts';
-
-/** What the processes of a program use: seconds of processor time, bytes of resident memory. */
-export interface Usage {
-  readonly processes: number;
-  readonly memory: number;
-  readonly cpu: number;
-}
 
 /** One app at the moment of a scrape. */
 export interface AppScene {

@@ -1,5 +1,5 @@
 import type { AppStatus } from '../../control/status.ts';
-import type { Usage } from './families.ts';
+import type { Usage } from '../../control/source.ts';
 import { openTally, type Tally } from './tally.ts';
 
 /** What is known of Huddle when it is scraped. */

@@ -20,11 +20,7 @@ suite('A full disk', { concurrency: 3 }, () => {
     const { stage, mounts } = ground;
     const disk = state(stage);
     mounts.tmpfs(disk, 'size=1m');
-    const repo = await stage.repo();
-    const first = await repo.publish(chatty('v1'));
-    await stage.app('shop', repo.remote);
-    const huddle = stage.startHuddle();
-    const before = await huddle.live('shop', first);
+    const { repo, first, huddle, app: before } = await stage.deployed(chatty('v1'));
 
     fill(disk);
     await eventually('the program notices', () => stage.story().includes('mute v1'));
@@ -57,11 +53,7 @@ suite('A full disk', { concurrency: 3 }, () => {
     const { stage, mounts } = ground;
     const disk = state(stage);
     mounts.tmpfs(disk, 'size=1m');
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const before = stage.startHuddle();
-    await before.live('shop', first);
+    const { repo, first, huddle: before } = await stage.deployed();
     await before.stop();
     fill(disk);
 
@@ -104,11 +96,7 @@ suite('A full disk', { concurrency: 3 }, () => {
     const { stage, mounts } = ground;
     const disk = copies(stage);
     mounts.tmpfs(disk, 'size=8m');
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const huddle = stage.startHuddle();
-    const before = await huddle.live('shop', first);
+    const { repo, huddle, app: before } = await stage.deployed();
 
     fill(disk);
     const second = await repo.publish(plain('v2'));

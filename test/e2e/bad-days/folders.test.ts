@@ -13,11 +13,7 @@ const pidOf = (app: AppStatus) => app.program?.pid;
 suite('A folder that goes', { concurrency: 3 }, () => {
   test('the state folder is made anew, locked and written; commands reach Huddle again, and a second one is refused', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const huddle = stage.startHuddle();
-    const before = await huddle.live('shop', first);
+    const { repo, first, huddle, app: before } = await stage.deployed();
 
     await rm(state(stage), { recursive: true, maxRetries: 20 });
     await huddle.logged(/warning: the state folder \S+ had gone; it is there again/);
@@ -32,6 +28,8 @@ suite('A folder that goes', { concurrency: 3 }, () => {
     assert.equal(status[0]?.error, null);
     const { facts } = JSON.parse(readFileSync(join(state(stage), 'apps/shop/state.json'), 'utf8'));
     assert.equal(facts.good, first);
+    const [entry] = await stage.historyOf('shop', first);
+    assert.equal(entry?.result, 'deployed', 'the history is there again');
 
     await huddle.kill9();
     const next = stage.startHuddle();
@@ -43,11 +41,7 @@ suite('A folder that goes', { concurrency: 3 }, () => {
 
   test('a Huddle that sleeps while its state folder is removed keeps its folder and its programs', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const asleep = stage.startHuddle();
-    const before = await asleep.live('shop', first);
+    const { repo, huddle: asleep, app: before } = await stage.deployed();
     asleep.signal('SIGSTOP');
     await rm(state(stage), { recursive: true, maxRetries: 20 });
     const second = await stage.startHuddle().ended;
@@ -89,11 +83,7 @@ suite('A folder that goes', { concurrency: 3 }, () => {
     const ground = await sceneWithMounts(t);
     if (ground === null) return;
     const { stage, mounts } = ground;
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const huddle = stage.startHuddle();
-    const before = await huddle.live('shop', first);
+    const { repo, huddle, app: before } = await stage.deployed();
 
     mounts.tmpfs(stage.dir, 'size=1m');
     await huddle.logged(/error: keeping state in \S+: it has gone/);
@@ -112,11 +102,7 @@ suite('A folder that goes', { concurrency: 3 }, () => {
     const ground = await sceneWithMounts(t);
     if (ground === null) return;
     const { stage, mounts } = ground;
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote);
-    const huddle = stage.startHuddle();
-    const before = await huddle.live('shop', first);
+    const { repo, huddle, app: before } = await stage.deployed();
 
     mounts.readOnly(state(stage));
     const second = await repo.publish(plain('v2'));
@@ -133,11 +119,12 @@ suite('A folder that goes', { concurrency: 3 }, () => {
 
   test('the working copy is cloned again and put back under its program, which runs on', async (t) => {
     const stage = await scene(t);
-    const repo = await stage.repo();
-    const first = await repo.publish(plain('v1'));
-    await stage.app('shop', repo.remote, { scripts: { 'post-pull': 'cp version made' } });
-    const huddle = stage.startHuddle();
-    const before = await huddle.live('shop', first);
+    const {
+      repo,
+      first,
+      huddle,
+      app: before,
+    } = await stage.deployed(plain('v1'), { scripts: { 'post-pull': 'cp version made' } });
 
     await rename(repo.remote, `${repo.remote}.away`);
     await rm(stage.copy('shop'), { recursive: true, maxRetries: 20 });

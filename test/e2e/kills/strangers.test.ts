@@ -21,11 +21,7 @@ suite('A stranger that has got the pid of a program of old', { concurrency: 2 },
   for (const [what, forge] of Object.entries(others)) {
     test(`is neither taken over nor signalled: ${what}`, async (t) => {
       const stage = await scene(t);
-      const repo = await stage.repo();
-      const first = await repo.publish(plain('v1'));
-      await stage.app('shop', repo.remote);
-      const killed = stage.startHuddle();
-      const before = await killed.live('shop', first);
+      const { repo, first, huddle: killed, app: before } = await stage.deployed();
       await killed.kill9();
       process.kill(before.program?.pid ?? 0, 'SIGKILL');
 

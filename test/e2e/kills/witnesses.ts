@@ -32,6 +32,8 @@ export interface Death {
   readonly isOutdated: boolean;
   /** Whether the ledger says that an operator has stopped the app. */
   readonly isStopped: boolean;
+  /** The revision whose deployment has to be undone, by the ledger. */
+  readonly cutShort: string | null;
 }
 
 export function journalOf(world: World): Told[] {
@@ -65,7 +67,12 @@ export function lookAtDeath(world: World, isChanged = false): Death {
     survivor: isGood && !isAsked ? one : null,
     isOutdated,
     isStopped: facts?.['stopped'] === true,
+    cutShort: typeof facts?.['good'] === 'string' ? deployingIn(facts) : null,
   };
+}
+
+function deployingIn({ deploying }: Record<string, unknown>): string | null {
+  return (deploying as { revision: string } | null)?.revision ?? null;
 }
 
 /** No Huddle is up so soon, in milliseconds; but a program may tell so late that the one before has asked it to end. */
@@ -119,7 +126,7 @@ async function violations(world: World, huddle: Huddle, expected: Expectation, d
     ...inJournal(world, huddle, death, pid),
     ...inProcesses(world, [huddle.pid, pid]),
     ...(await inTree(world, revision, expected.saved === undefined ? 0 : expected.saved)),
-    ...inLedger(world, revision),
+    ...inLedger(world, revision, death?.cutShort ?? null),
   ];
 }
 
@@ -200,7 +207,7 @@ async function inTree(world: World, revision: string, saved: number | null): Pro
   ];
 }
 
-function inLedger(world: World, revision: string): string[] {
+function inLedger(world: World, revision: string, cutShort: string | null): string[] {
   const folder = ledgerOf(world);
   const facts = factsOf(world);
   const lines = existsSync(join(folder, 'history.jsonl'))
@@ -208,7 +215,10 @@ function inLedger(world: World, revision: string): string[] {
     : [];
   const entries = lines.map(parsed);
   const deployed = entries.filter((entry) => entry?.['result'] === 'deployed' && entry['revision'] === revision);
+  const undone = entries.filter((entry) => entry?.['revision'] === cutShort && entry['result'] !== 'deployed');
   return [
+    ...wrong(cutShort !== null && undone.length === 0, 'history.jsonl does not tell of what was cut short'),
+    ...wrong(facts?.['deploying'] !== null, 'a deployment is left in the facts'),
     ...wrong(facts === null, 'state.json cannot be read'),
     ...wrong(facts?.['good'] !== revision || facts['current'] !== revision, `the facts: ${JSON.stringify(facts)}`),
     ...wrong(facts?.['pulling'] !== null, 'the intent is left'),

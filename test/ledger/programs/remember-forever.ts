@@ -7,6 +7,7 @@ const [folder = ''] = process.argv.slice(2);
 const ledger = openAppLedger(statePaths(folder).app('shop'), {
   warn: (text) => writeSync(1, `warning ${text}\n`),
   bootId: 'this boot',
+  marks: '',
 });
 const revision = 'a'.repeat(40);
 for (let count = (ledger.facts.provingUntil ?? 0) + 1; ; count += 1) {

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, suite, test, type TestContext } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import type { StatelyActorEvent, StatelyInspectionEvent } from '@statelyai/inspect';
 import { type Browser, chromium, type Frame, type Page } from 'playwright-core';
 import { inspectorPage } from '../../../src/observe/inspector/page.ts';
 import { eventually } from '../../e2e/harness.ts';
+import { servedOnTcp } from '../../control/visitor.ts';
 import { appConfig } from '../../machines/config.ts';
+import { standInFile } from './stand-in.ts';
 import { openTheatre, serve } from './theatre.ts';
 
 // A real browser on the real page; the viewer is a stand-in on an origin of its own, with the package's own receiver.
@@ -16,37 +19,9 @@ import { openTheatre, serve } from './theatre.ts';
 const executablePath = '/usr/bin/chromium';
 const skip = existsSync(executablePath) ? false : `${executablePath} is not installed`;
 
-/** Modules that the receiver's file names, but the receiver does not use. */
-const unused = {
-  'fast-safe-stringify': 'export default null',
-  'safe-stable-stringify': 'export default { configure: () => null }',
-  'isomorphic-ws': 'export default null',
-  partysocket: 'export default null',
-  superjson: 'export const stringify = null',
-  '#uuid': 'export const uuid = null',
-};
-
-const viewerPage = `<!doctype html><script type="importmap">${JSON.stringify({
-  imports: {
-    xstate: '/xstate/xstate.esm.js',
-    ...Object.fromEntries(Object.entries(unused).map(([name, code]) => [name, `data:text/javascript,${code}`])),
-  },
-})}</script><script type="module">
-import { createBrowserReceiver } from '/inspect.mjs';
-window.heard = [];
-createBrowserReceiver().subscribe((event) => window.heard.push(event));
-</script>`;
-
 const standIn: RequestListener = ({ url = '/' }, response) => {
-  if (url === '/inspect') {
-    response.setHeader('content-type', 'text/html').end(viewerPage);
-    return;
-  }
-  const file =
-    url === '/inspect.mjs'
-      ? new URL(import.meta.resolve('@statelyai/inspect'))
-      : new URL(`dist/${url.replace('/xstate/', '')}`, new URL('.', import.meta.resolve('xstate/package.json')));
-  response.setHeader('content-type', 'text/javascript').end(readFileSync(file));
+  const { contentType, body } = standInFile(url);
+  response.setHeader('content-type', contentType).end(body);
 };
 
 async function listen(t: TestContext, answer: RequestListener): Promise<string> {
@@ -187,6 +162,18 @@ suite('The page of the inspector', { skip }, () => {
     const { page, requests } = await open(t, `${viewer}/inspect`, '');
     assert.match((await page.locator('#notice').textContent()) ?? '', /huddle open/);
     assert.equal(requests.filter((url) => !url.endsWith('/inspector') && !url.endsWith('/favicon.ico')).length, 0);
+  });
+
+  test('says that the token is wrong where that is why it is not let in', async (t) => {
+    const viewer = await listen(t, standIn);
+    const { url, source } = await servedOnTcp(t);
+    const { html, headers } = inspectorPage(`${viewer}/inspect`);
+    source.pages.set('/inspector', { headers, plain: Buffer.from(html), packed: gzipSync(html) });
+    const page = await (await browser.newContext()).newPage();
+    t.after(() => page.context().close());
+    await page.goto(`${url}/inspector#token=${'W'.repeat(43)}`);
+    await page.getByText('Huddle does not take this token').waitFor();
+    assert.equal(page.url(), `${url}/inspector`);
   });
 
   test('names the hosted viewer where no other is named', () => {

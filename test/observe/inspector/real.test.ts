@@ -1,21 +1,17 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import type { StatelySnapshotEvent } from '@statelyai/inspect';
 import { WebSocket } from 'ws';
 import { createActor } from 'xstate';
-import { type Desk, type Office, openDesk } from '../../../src/effects/desk.ts';
-import { turns } from '../../../src/effects/turns.ts';
-import { statePaths } from '../../../src/ledger/paths.ts';
 import { type Inspector, openInspector } from '../../../src/observe/inspector/inspector.ts';
 import { endMarked } from '../../../src/process/end.ts';
 import { folderMark } from '../../../src/process/mark.ts';
 import type { HuddleActor } from '../../../src/view.ts';
 import { wire } from '../../../src/wire.ts';
-import { Repository } from '../../e2e/repository.ts';
+import { ownOffice } from '../../effects/office.ts';
 import { appConfig } from '../../machines/config.ts';
 import { lookOn, serve } from './theatre.ts';
 
@@ -23,22 +19,9 @@ const secrets = ['hush-environment', 'hush-command', 'hush-file', 'hush-script',
 
 /** A Huddle with real git and real processes, whose app has a secret wherever one may be; with an inspector. */
 async function huddleOf(t: TestContext) {
-  const root = realpathSync(mkdtempSync(join(tmpdir(), 'huddle-inspector-')));
-  const dir = join(root, 'dir');
-  mkdirSync(dir);
-  const paths = statePaths(dir);
-  mkdirSync(paths.empty, { recursive: true });
-  const repository = await Repository.create(join(root, 'repo'));
-  await repository.publish({ file: 'one\n' });
+  const { root, paths, repository, office, desk } = await ownOffice();
   writeFileSync(join(root, 'password'), 'hush-password\n', { mode: 0o600 });
   writeFileSync(join(root, 'env'), 'FROM_FILE=hush-file\n', { mode: 0o600 });
-  const office: Office = { paths, remains: [], warn: () => {}, network: turns(4), local: turns(4) };
-  const desks = new Map<string, Desk>();
-  const desk = (name: string): Desk => {
-    const open = desks.get(name) ?? openDesk(name, office);
-    desks.set(name, open);
-    return open;
-  };
   const config = appConfig({
     repository: {
       remotePath: repository.remote,

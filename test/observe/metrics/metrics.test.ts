@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { AppStatus } from '../../../src/control/status.ts';
-import type { Usage } from '../../../src/observe/metrics/families.ts';
+import type { Usage } from '../../../src/control/source.ts';
 import { openMeter } from '../../../src/observe/metrics/metrics.ts';
 import { appStatus, historyEntry, revision, temporaryFolder } from '../../control/fake-source.ts';
 

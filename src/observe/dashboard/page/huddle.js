@@ -1,6 +1,6 @@
 import { now, setClock } from './clock.js';
 import { countDeployment, forget, learnAll, learnApp, linkIs } from './store.js';
-import { takeToken } from './token.js';
+import { onToken, otherToken, takeToken } from './token.js';
 
 /** @import { AppStatus } from '../../../control/status.ts' */
 /** @import { Order } from '../../../../machines/protocol.ts' */
@@ -10,6 +10,9 @@ const longestSilence = 40_000;
 
 /** How long a page that nobody looks at goes on listening: a browser has six connections to a host for all its tabs. */
 const patience = 10_000;
+
+/** How long another tab may take to hand its token on; milliseconds. */
+const courtesy = 250;
 
 const waits = [300, 1_000, 2_000, 3_000, 5_000];
 
@@ -70,55 +73,52 @@ export async function order(name, verb, body) {
 
 /** Follows what Huddle tells for as long as the page is open; connects anew, by itself, whenever that breaks off. */
 export async function follow() {
+  if (takeToken() === null) await Promise.race([otherToken(null), pause(courtesy)]);
   for (let failures = 0; ;) {
     await isLookedAt();
     const began = now();
-    const end = await listen();
+    const token = takeToken();
+    const end = token === null ? shut('') : await listen();
     if (end === 'hidden') {
       linkIs('hidden');
       continue;
     }
-    if (end === 'refused') await newToken();
-    else linkIs('away');
+    if (end === 'refused') await otherToken(token);
+    if (end === 'refused' || end === 'renewed') {
+      linkIs('opening');
+      continue;
+    }
+    linkIs('away');
     failures = now() - began > longestSilence ? 1 : failures + 1;
     await pause(waits[Math.min(failures, waits.length) - 1] ?? 0);
   }
 }
 
-/** Until the stream ends: by itself, because nobody looks, or because Huddle does not let the page in. */
+/** Until the stream ends: by itself, because nobody looks, with its token, or because Huddle does not let the page in. */
 async function listen() {
   const ending = new AbortController();
-  const hidden = Symbol('hidden');
-  const unwatch = whenHidden(() => ending.abort(hidden));
+  const unwatch = whenHidden(() => ending.abort('hidden'));
+  const unsubscribe = onToken(() => ending.abort('renewed'));
   try {
     const response = await ask('api/events', { signal: ending.signal });
     setClock(response.headers.get('date'));
     await hear(response, ending);
   } catch (thrown) {
-    if (thrown === hidden) return 'hidden';
-    if (thrown instanceof Refusal && (thrown.status === 401 || thrown.status === 403)) {
-      linkIs('locked', takeToken() === null ? '' : `Huddle says: ${thrown.message}. ${thrown.hint}`);
-      return 'refused';
-    }
+    if (thrown === 'hidden' || thrown === 'renewed') return thrown;
+    if (thrown instanceof Refusal && (thrown.status === 401 || thrown.status === 403))
+      return shut(`Huddle says: ${thrown.message}.`);
   } finally {
     unwatch();
+    unsubscribe();
     ending.abort();
   }
   return 'ended';
 }
 
-/** Resolves when the link has been opened anew in this tab. */
-function newToken() {
-  /** @type {PromiseWithResolvers<void>} */
-  const { promise, resolve } = Promise.withResolvers();
-  const before = takeToken();
-  const look = () => {
-    if (takeToken() === before) return;
-    removeEventListener('hashchange', look);
-    resolve();
-  };
-  addEventListener('hashchange', look);
-  return promise;
+/** @param {string} reason */
+function shut(reason) {
+  linkIs('locked', reason);
+  return 'refused';
 }
 
 /**

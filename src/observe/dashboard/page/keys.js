@@ -36,7 +36,7 @@ export function useShortcuts(shortcuts) {
 /** @type {readonly (readonly [keys: string, meaning: string])[]} */
 const meanings = [
   ['/', 'filter the apps'],
-  ['j  k', 'next app, app before'],
+  ['j  k', 'next, previous app'],
   ['Enter', 'open the app'],
   ['Esc', 'back to all apps'],
   ['c', 'check now'],

@@ -8,7 +8,7 @@ import { KeyList, useShortcuts } from './keys.js';
 import { isInTrouble } from './order.js';
 import { Overview } from './overview.js';
 import { useKnown } from './store.js';
-import { takeToken } from './token.js';
+import { giveToken, takeToken } from './token.js';
 import { span } from './words.js';
 
 /** @import { Known } from './store.js' */
@@ -61,9 +61,30 @@ function Locked({ reason }) {
       ${reason !== '' && html`<p role="alert">${reason}</p>`}
       <p>On the machine where Huddle runs, this prints a link that holds the token:</p>
       <pre>huddle -c DIR open</pre>
-      <p>Open that link in this browser. The token is kept for this tab until it is closed.</p>
+      <form onSubmit=${unlock}>
+        <label>
+          Open that link in this browser, or give it here
+          <input
+            type="password"
+            name="token"
+            required
+            autocomplete="off"
+            pattern=".*[\\w\\-]{43}\\s*"
+            title="The link, or the 43 characters of the token"
+          />
+        </label>
+        <button type="submit" class="sure">Open</button>
+      </form>
+      <p class="hint">The token is kept until the browser’s tab is closed.</p>
     </section>
   `;
+}
+
+/** @param {SubmitEvent} event */
+function unlock(event) {
+  event.preventDefault();
+  const given = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget)).get('token');
+  if (typeof given === 'string') giveToken(given);
 }
 
 /** @param {{ known: Known }} props */

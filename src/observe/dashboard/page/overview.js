@@ -73,7 +73,12 @@ function Filters({ all, filter, onChange }) {
   const count = (/** @type {string} */ state) => all.filter((app) => fits(app, { name: '', state })).length;
   const take = (/** @type {Partial<Filter>} */ part) => onChange({ ...filter, ...part });
   return html`
-    <form class="filters" role="search" onSubmit=${(/** @type {SubmitEvent} */ event) => event.preventDefault()}>
+    <form
+      class="filters"
+      role="search"
+      aria-label="Filter the apps"
+      onSubmit=${(/** @type {SubmitEvent} */ event) => event.preventDefault()}
+    >
       <input
         type="search"
         aria-label="Filter by name"

@@ -57,10 +57,11 @@ export function Program({ app, now, isLive }) {
       ${
         hasFigures
           ? html`
-              <${Curve} title="Processor" points=${shares} most=${0.1} say=${percent} />
+              <${Curve} title="Processor" points=${shares} time=${stretchOf(samples)} most=${0.1} say=${percent} />
               <${Curve}
                 title="Memory"
                 points=${samples.map(({ at, memory }) => [at, memory])}
+                time=${stretchOf(samples)}
                 most=${1e6}
                 say=${size}
               />
@@ -107,8 +108,8 @@ function useSamples(name, pid, isLive) {
 }
 
 /**
- * Processor time between two looks, as a share of one processor. Nothing can be said over the start of a program, nor
- * where one of its processes has ended and taken its time along.
+ * Processor time between two looks, as a share of one processor. Nothing can be said over the start of a program, over a
+ * moment, nor where one of its processes has ended and taken its time along.
  *
  * @param {readonly Sample[]} samples
  * @returns {[at: number, share: number][]}
@@ -117,8 +118,18 @@ function sharesOf(samples) {
   return samples.slice(1).flatMap((sample, index) => {
     const before = samples[index] ?? sample;
     const seconds = (sample.at - before.at) / 1_000;
-    return sample.cpu < before.cpu || seconds <= 0 ? [] : [[sample.at, (sample.cpu - before.cpu) / seconds]];
+    return sample.cpu < before.cpu || seconds < 0.5 ? [] : [[sample.at, (sample.cpu - before.cpu) / seconds]];
   });
+}
+
+/**
+ * The time that the curves show, one above the other; milliseconds.
+ *
+ * @param {readonly Sample[]} samples
+ */
+function stretchOf(samples) {
+  const end = samples.at(-1)?.at ?? 0;
+  return { end, stretch: Math.max(end - (samples[0]?.at ?? end), shortest) };
 }
 
 const [width, height] = [300, 44];
@@ -129,18 +140,17 @@ const [width, height] = [300, 44];
  * @param {{
  *   title: string,
  *   points: readonly (readonly [at: number, value: number])[],
+ *   time: { end: number, stretch: number },
  *   most: number,
  *   say: (value: number) => string,
  * }} props
  */
-function Curve({ title, points, most, say }) {
+function Curve({ title, points, time: { end, stretch }, most, say }) {
   const values = points.map(([, value]) => value);
   const value = values.at(-1);
   if (value === undefined) return html`<p class="none">${title}: measuring …</p>`;
   const highest = Math.max(...values);
   const scale = Math.max(highest * 1.15, most);
-  const end = points.at(-1)?.[0] ?? 0;
-  const stretch = Math.max(end - (points[0]?.[0] ?? end), shortest);
   const line = runs(points)
     .map((run) => run.map(([at, each]) => `${x(at, end, stretch)} ${(height - (each / scale) * height).toFixed(1)}`))
     .map((run) => `M${run.join('L')}`);
