@@ -142,7 +142,7 @@ const restarting = appTrial.createStateConfig({
     refused: {
       always: [
         {
-          guard: 'isForward',
+          guard: 'isNewRevision',
           target: '#app.beside.stopping.ending',
           actions: [
             { type: 'reject', params: 'rolled back' },

@@ -71,6 +71,8 @@ export const guards = {
   canGoBack: ({ context }: Scene) => canGoBack(context),
   canRestore: ({ context }: Scene) => canRestore(context),
   isForward: ({ context }: Scene) => context.target?.way === 'forward',
+  /** The good revision, tried once more, is not rejected for it. */
+  isNewRevision: ({ context: { target, facts } }: Scene) => target?.way === 'forward' && target.revision !== facts.good,
   isBackward: ({ context }: Scene) => context.target?.way !== 'forward',
   isRollback: ({ context }: Scene) => context.target?.way === 'back',
   hasUsedItsTries: ({ context: { scriptTries: tries } }: Scene) => (tries?.count ?? 0) >= scriptTries,
