@@ -11,6 +11,7 @@ const failureFrom = ({ event }: { event: { error: unknown } }) => asFailure(even
 
 /** Pre-pull scripts, a release of the new revision, post-pull scripts. Nothing of it touches what runs. */
 const pulling = appTrial.createStateConfig({
+  entry: 'noteBegun',
   initial: 'first',
   states: {
     first: { always: [{ guard: 'hasPrePull', target: 'before' }, { target: 'placing' }] },
