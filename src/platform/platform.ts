@@ -134,7 +134,7 @@ export interface Platform {
   readonly treeEnding: TreeEnding | null;
   /** Keeps sight of a process that is no child of ours; null where it is not to be had. */
   sightOf(pid: number): Sight | null;
-  /** Every so many looks a process is looked at whole, as its pid may be somebody else's. */
+  /** Without sight: every so many looks a process is looked at whole, as its pid may be somebody else's. */
   readonly wholeLookEvery: number;
 }
 

@@ -80,8 +80,7 @@ function forget(one: Watched): void {
   timer = undefined;
 }
 
-/** To ask by signal costs a third of a look, but takes for alive what nobody has reaped, or a stranger with its pid. */
 function isThere({ root, sight }: Watched): boolean {
-  if (looks % here.wholeLookEvery !== 0) return isTaken(root.pid);
-  return sight?.glance() ?? isAlive(root);
+  if (sight !== null) return sight.glance() ?? isAlive(root);
+  return looks % here.wholeLookEvery === 0 ? isAlive(root) : isTaken(root.pid);
 }
