@@ -8,8 +8,8 @@ import { runInNewContext } from 'node:vm';
 /** Milliseconds between two looks at how much is held. */
 const minute = 60_000;
 
-/** By how much it may grow before it is given back. */
-const leeway = 1.25;
+/** Bytes by which it may grow before it is given back. */
+const leeway = 10 * 1_048_576;
 
 /**
  * Gives back what the start has taken, and from then on what bursts of work have; never while something is being done,
@@ -22,7 +22,7 @@ export async function staySmall(atRest: () => Promise<unknown>): Promise<never> 
     if (held() < most) continue;
     await atRest();
     giveBack();
-    most = held() * leeway;
+    most = held() + leeway;
   }
 }
 

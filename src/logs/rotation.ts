@@ -169,10 +169,20 @@ async function finish(live: FileHandle, log: RotatedLog): Promise<void> {
   const isCut = await startsWith(live, move.next);
   if (moved !== null && !isCut && (await holdsFile(live, copy, move.from))) await cutOff(live, log, move.from + moved);
   else if (moved !== null || isCut) await endMove(log.path);
-  else await forgetMove(log.path);
+  else {
+    await closeGap(log);
+    await forgetMove(log.path);
+  }
 }
 
-/** Makes room at a number. A gap, left by a rotation that was cut short, is filled. */
+/** Where making room was cut short a number is missing; who reads the log would take that for its end. */
+async function closeGap(log: RotatedLog): Promise<void> {
+  for (const [index, number] of (await numbersOf(log)).entries()) {
+    if (number !== index + 1) await rename(rotated(log.path, number), rotated(log.path, index + 1));
+  }
+}
+
+/** Makes room at a number; where one is missing no further. */
 async function shift(log: RotatedLog, number: number): Promise<void> {
   if ((await sizeOf(rotated(log.path, number))) === null) return;
   await shift(log, number + 1);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { beginMove, beginOf } from '../../src/logs/layout.ts';
 import { recover, rotate } from '../../src/logs/rotation.ts';
 import { mounted, scratch, until } from '../ledger/scratch.ts';
 import { bytesOf, collapses, end, filesOf, flood, numbersOf, textOf } from './floods.ts';
@@ -40,6 +42,31 @@ suite('Rotating a log', () => {
     await recover({ path, size: 0.1, keep: 100_000 });
     numbersOf(path).forEach((number, index) => assert.equal(number, index));
     assert.ok(filesOf(path).length > 6, `${filesOf(path).length} files`);
+  });
+
+  test('is whole again after a kill while it made room for the next file', async (t) => {
+    const path = join(scratch(t), 'app.log');
+    const lines = Array.from({ length: 60_000 }, (_, index) => `${String(index).padStart(9, '0')}\n`);
+    const log = { path, size: 0.1, keep: 9 };
+    for (let turn = 0; turn < 3; turn += 1) {
+      writeFileSync(path, lines.slice(turn * 20_000, (turn + 1) * 20_000).join(''), { flag: 'a' });
+      await rotate(log);
+    }
+    const before = textOf(path);
+    for (const moved of [
+      [3, 2],
+      [3, 2, 1],
+    ]) {
+      const live = await open(path, 'r+');
+      await beginMove(path, live, { start: await beginOf(path), from: 0, to: 4096 });
+      await live.close();
+      writeFileSync(`${path}.part`, readFileSync(path).subarray(0, 4096));
+      for (const number of moved) renameSync(`${path}.${number}`, `${path}.${number + 1}`);
+      assert.notEqual(textOf(path), before);
+      await recover(log);
+      assert.equal(textOf(path), before);
+      assert.equal(await beginOf(path), before.length - statSync(path).size);
+    }
   });
 
   test('keeps lines whole where a block ends with one', async (t) => {

@@ -108,7 +108,8 @@ suite('The token of the dashboard', { skip, concurrency: 2 }, () => {
     await eventually('each was tried', () => asked.length >= 4);
     await give(one.page, token);
     await one.page.getByRole('link', { name: 'shop' }).waitFor();
-    assert.ok(asked.length <= 5, asked.join('\n'));
+    // Each of the four once, and once more where the page got to it before it was loaded anew.
+    assert.ok(asked.length <= 8, asked.join('\n'));
   });
 
   test('that has been replaced is said to be wrong; the new one, given to one tab, opens the others', async (t) => {

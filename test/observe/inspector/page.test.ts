@@ -80,7 +80,7 @@ suite('The page of the inspector', { skip }, () => {
   test('hands every live actor and a deployment to the viewer, and asks nobody else for anything', async (t) => {
     const viewer = await listen(t, standIn);
     const { theatre, page, requests, complaints, address, url } = await open(t, `${viewer}/inspect`);
-    const heard = await untilTold(page, 'process');
+    const heard = await untilTold(page, '0.process');
     assert.deepEqual(
       heard.filter((event) => event.type === '@xstate.actor').map(({ name }: StatelyActorEvent) => name),
       ['huddle', 'configs', 'app:shop', 'blue', 'process', '0.process'],
@@ -120,7 +120,7 @@ suite('The page of the inspector', { skip }, () => {
           .evaluate('!window.isOld')
           .catch(() => false)) === true,
     );
-    const heard = await untilTold(page, 'process');
+    const heard = await untilTold(page, '0.process');
     assert.equal(heard[0]?.type === '@xstate.actor' && heard[0].name, 'huddle');
     assert.ok(await page.locator('#notice').isHidden());
   });
