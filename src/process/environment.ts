@@ -54,10 +54,7 @@ export function commandEnvironment(name: string, revision: Revision, runAs: RunA
  * For the program of an app, and what speaks to it (its stop command, its probes): also the environment file, read now,
  * and over that the configured environment. Throws `config-invalid` when the file cannot be read.
  */
-export function programEnvironment(
-  { name, revision, config, release }: Instance,
-  runAs: RunAs,
-): Environment {
+export function programEnvironment({ name, revision, config, release }: Instance, runAs: RunAs): Environment {
   const { environment, environmentFile } = config.application;
   return here.environment(
     baseEnvironment(runAs),

@@ -313,7 +313,10 @@ function answers({ tips, isFallible }: Setting, { app, head, ready }: Scene): Ha
         return isFallible ? [passed, ...verdicts, failed] : [passed];
       }
       case 'pull':
-        return [done('pull', { saved: null, commits: [], directory, isFresh: !ready.includes(revision) }, place), ...failures];
+        return [
+          done('pull', { saved: null, commits: [], directory, isFresh: !ready.includes(revision) }, place),
+          ...failures,
+        ];
       default:
         return [done(slot, undefined), ...failures];
     }
