@@ -126,11 +126,10 @@ function isAsBefore(before: AppContext, { program, config }: AppContext): boolea
 }
 
 function ofDeployment({ order, before, entries }: Given, { context, state }: Look): Outcome {
-  const { facts, trouble, objection, asked, program } = context;
+  const { facts, trouble, objection, misnamed, asked, program } = context;
   const entry = entries.at(-1);
   const branch = facts.branch ?? '';
-  const isMisnamed = context.misnamed !== null && context.misnamed !== before.misnamed;
-  if (isMisnamed && context.misnamed !== null) return { type: 'failed', failure: context.misnamed };
+  if (misnamed !== null && misnamed !== before.misnamed) return { type: 'failed', failure: misnamed };
   // To go back needs no remote: that it could not be asked before says nothing.
   const isOld = order.type === 'rollback' && trouble === before.trouble;
   if ((trouble !== null && !isOld) || facts.current === null || state === 'stopped') return failed(order, context);

@@ -101,6 +101,16 @@ export function openDesk(name: string, office: Office): Desk {
   let changes = 0;
   let last: Promise<unknown> = Promise.resolve();
 
+  /** Once the work before has ended; not at all when the signal has aborted by then. */
+  const inTurn = <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
+    const turn = last.then(() => {
+      signal.throwIfAborted();
+      return work();
+    });
+    last = turn.catch((_reported: Failure) => undefined);
+    return turn;
+  };
+
   const closed: Promise<Sockets | null> = Promise.resolve(null);
   let sockets = closed;
 
@@ -116,22 +126,12 @@ export function openDesk(name: string, office: Office): Desk {
     mark: () => newMark(hash, name),
     alone(signal, work) {
       makeWay();
-      const turn = last.then(() => {
-        signal.throwIfAborted();
-        return work();
-      });
-      last = turn.catch((_reported: Failure) => undefined);
-      return turn;
+      return inTurn(signal, work);
     },
     aside(work) {
       const yielding = new AbortController();
       looks.add(yielding);
-      const turn = last.then(() => {
-        yielding.signal.throwIfAborted();
-        return work(yielding.signal);
-      });
-      last = turn.catch((_reported: Failure) => undefined);
-      return turn.finally(() => looks.delete(yielding));
+      return inTurn(yielding.signal, () => work(yielding.signal)).finally(() => looks.delete(yielding));
     },
     async idle() {
       makeWay();

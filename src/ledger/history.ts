@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { HistoryEntry } from '../../machines/facts.ts';
@@ -16,6 +16,9 @@ const mostLines = 1_000;
 
 /** So many of the newest entries are known by heart: a file that has been removed is written anew with them. */
 const mostByHeart = 20;
+
+/** What a line takes that tells of nothing unusual, with room to spare; bytes. */
+const usualLine = 512;
 
 /** No history is larger, in bytes. */
 const mostBytes = 64 * 1_048_576;
@@ -139,6 +142,8 @@ async function setAsideForeign(path: string, warn: (text: string) => void): Prom
 async function whyForeign(path: string): Promise<string | null> {
   try {
     if ((await stat(path)).size > mostBytes) return 'it is too large';
+    // The whole of it is only read where its end says nothing.
+    if ((await readHistory(path, mostByHeart)).length > 0) return null;
     const lines = await linesOf(path);
     return lines.length === 0 || lines.some((line) => parseEntry(line) !== null) ? null : 'it holds no entry';
   } catch (error) {
@@ -154,10 +159,7 @@ async function whyForeign(path: string): Promise<string | null> {
  * system's error.
  */
 export async function readHistory(path: string, lines = Infinity): Promise<readonly HistoryEntry[]> {
-  return (await linesOf(path))
-    .slice(-lines)
-    .map(parseEntry)
-    .filter((entry) => entry !== null);
+  return (await linesOf(path, lines)).map(parseEntry).filter((entry) => entry !== null);
 }
 
 function isGone(path: string): boolean {
@@ -207,11 +209,30 @@ async function trim(path: string): Promise<void> {
   await replaceLines(path, kept);
 }
 
-async function linesOf(path: string): Promise<string[]> {
+/** The newest so many lines, oldest first; no more of the file is read than that takes. */
+async function linesOf(path: string, newest = Infinity): Promise<string[]> {
+  const file = await openIfThere(path);
+  if (file === null) return [];
   try {
-    return (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
+    const { size } = await file.stat();
+    for (let length = Math.min(size, newest * usualLine); ; length = Math.min(size, 2 * length)) {
+      // Never of no bytes at all: that would not tell of a folder in its place.
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.max(1, length)), { position: size - length });
+      const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
+      if (length < size) lines.shift(); // Its beginning has not been read.
+      const whole = lines.filter((line) => line !== '');
+      if (length === size || whole.length >= newest) return whole.slice(-newest);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | null> {
+  try {
+    return await open(path, 'r');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
+    if (errorCode(error) === 'ENOENT') return null;
     throw error;
   }
 }

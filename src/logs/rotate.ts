@@ -53,8 +53,8 @@ const wholeRoundEvery = 12;
 interface Vigil {
   /** Which folder it is that is watched. */
   readonly inode: string;
-  /** Which files its logs were. */
-  readonly files: string;
+  /** Since when; milliseconds of `performance.now()`. */
+  readonly since: number;
   readonly wait: Wait;
 }
 
@@ -130,9 +130,10 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
     }
   }
 
-  /** Whether an event would tell that it is written to. */
+  /** Whether an event would have told of all that has happened since it was last looked at. */
   function isWatched({ path }: RotatedLog): boolean {
-    return events.get(dirname(path))?.wait.isOver() === false;
+    const vigil = events.get(dirname(path));
+    return vigil?.wait.isOver() === false && vigil.since <= (seen.get(path)?.at ?? 0);
   }
 
   /** Who watches a folder that has been replaced since sees nothing any more. */
@@ -146,19 +147,20 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
 
   /**
    * Once a round for each folder whose logs have come to rest: a log that is written to now and then costs no more. A wait that
-   * goes on is left alone, unless a log is another file by now: then its folder may be another one, too.
+   * goes on is left alone.
    */
   function awaitEvents(): void {
     const resting = restingFolders(seen);
-    for (const [folder, { files, wait }] of events) {
-      if (resting.get(folder) === files && !wait.isOver()) continue;
+    for (const [folder, { wait }] of events) {
+      if (resting.has(folder) && !wait.isOver()) continue;
       wait.cancel();
       events.delete(folder);
     }
-    for (const [folder, files] of resting) {
+    for (const folder of resting) {
       if (events.has(folder)) continue;
       const inode = inodeOf(folder);
-      events.set(folder, { inode, files, wait: nextEvent(folder, () => wake(folder)) });
+      const wait = nextEvent(folder, () => wake(folder));
+      events.set(folder, { inode, since: performance.now(), wait });
     }
   }
 
@@ -204,11 +206,10 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
   };
 }
 
-/** The folders in which no log has to be looked at soon, and which files their logs are. */
-function restingFolders(seen: ReadonlyMap<string, Seen>): Map<string, string> {
-  const folders = [...Map.groupBy(seen, ([path]) => dirname(path))];
-  const resting = folders.filter(([, logs]) => logs.every(([, { due }]) => due === Infinity));
-  return new Map(resting.map(([folder, logs]) => [folder, logs.map(([, { inode }]) => inode).join()]));
+/** The folders in which no log has to be looked at soon. */
+function restingFolders(seen: ReadonlyMap<string, Seen>): ReadonlySet<string> {
+  const awake = new Set([...seen].flatMap(([path, { due }]) => (due < Infinity ? [dirname(path)] : [])));
+  return new Set([...seen.keys()].map((path) => dirname(path)).filter((folder) => !awake.has(folder)));
 }
 
 async function boundedNow(log: RotatedLog, last: Seen | undefined): Promise<Look> {

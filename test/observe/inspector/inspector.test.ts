@@ -122,7 +122,10 @@ suite('The inspector', () => {
     root.getSnapshot().children['little'].send({ type: 'more' });
     root.stop();
     const last = (event: StatelyInspectionEvent | undefined) => event?.type === '@xstate.snapshot' && event.sessionId;
-    await eventually('both ends', () => last(official.at(-1)) === root.sessionId && last(heard.at(-1)));
+    await eventually(
+      'both ends',
+      () => last(official.at(-1)) === root.sessionId && last(heard.at(-1)) === root.sessionId,
+    );
 
     const comparable = (events: StatelyInspectionEvent[]) =>
       events
