@@ -185,7 +185,7 @@ suite('from side by side to in place', { concurrency: 3 }, () => {
     assert.equal(await readFile(join(directory, 'data/rows'), 'utf8'), 'precious');
     assert.equal(await findDirectory(at.place(), revision), directory);
     // Begun again after a kill, it finds all done.
-    assert.deepEqual(await leaveReleases(at.place(), revision, 'main', patience), { saved: null });
+    assert.deepEqual(await leaveReleases(at.place(), revision, 'main', patience), { saved: null, commits: [] });
 
     assert.deepEqual(await pruneReleases(at.place(), converted(0), patience), [name]);
     assert.deepEqual(readdirSync(at.local).toSorted(), ['.git', 'a.txt', 'conf', 'data', 'logs']);
@@ -206,7 +206,7 @@ suite('from side by side to in place', { concurrency: 3 }, () => {
       await writeFile(join(directory, 'data', `side-${round}`), '');
       const back = await at.push({ 'a.txt': `back ${round}` });
       await fetchRevision(at.place(), { branch: 'main', revision: back, from: null }, patience);
-      assert.deepEqual(await leaveReleases(at.place(), back, 'main', patience), { saved: null });
+      assert.deepEqual(await leaveReleases(at.place(), back, 'main', patience), { saved: null, commits: [] });
       await pruneReleases(at.place(), converted(0), patience);
       assert.equal(git(at.local, 'status', '--porcelain', '--branch'), '## main...origin/main');
       assert.equal(await readFile(join(at.local, 'a.txt'), 'utf8'), `back ${round}`);
@@ -222,7 +222,7 @@ suite('from side by side to in place', { concurrency: 3 }, () => {
     const next = await at.push({ 'a.txt': 'a2' });
     await makeRelease(at.place(), next, ['data']);
     // Nothing had switched yet.
-    assert.deepEqual(await leaveReleases(at.place(), old, 'main', patience), { saved: null });
+    assert.deepEqual(await leaveReleases(at.place(), old, 'main', patience), { saved: null, commits: [] });
     await pruneReleases(at.place(), converted(0), patience);
     assert.deepEqual(readdirSync(at.local).toSorted(), ['.git', 'a.txt', 'data']);
     const other = await scene();

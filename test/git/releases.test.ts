@@ -68,7 +68,7 @@ suite('a release', { concurrency: 3 }, () => {
     await release(at.place(), await at.push({ 'a.txt': 'a2' }));
     const nothingRuns = at.place({}, { runAs: ['/nonexistent'] });
     const again = await prepareRelease(nothingRuns, wanted(one), patience);
-    assert.deepEqual(again, { directory, name: one.slice(0, 7), isFresh: false, saved: null });
+    assert.deepEqual(again, { directory, name: one.slice(0, 7), isFresh: false, saved: null, commits: [] });
     assert.equal(await findDirectory(nothingRuns, one), directory);
     assert.equal(await findDirectory(nothingRuns, '0'.repeat(40)), null);
     assert.equal(await readFile(join(directory, 'a.txt'), 'utf8'), 'written by the program');
@@ -85,7 +85,7 @@ suite('a release', { concurrency: 3 }, () => {
     await assert.rejects(takeCurrent(at.place(), name), { code: 'directory-missing' });
     assert.equal(await findDirectory(at.place(), one), null);
     const again = await prepareRelease(at.place(), wanted(one), patience);
-    assert.deepEqual(again, { directory, name, isFresh: true, saved: null });
+    assert.deepEqual(again, { directory, name, isFresh: true, saved: null, commits: [] });
     assert.deepEqual(await tree(directory), { 'a.txt': 'a' });
   });
 
@@ -95,7 +95,7 @@ suite('a release', { concurrency: 3 }, () => {
     const { directory, name } = await release(at.place(), one);
     await rm(directory, { recursive: true });
     const again = await release(at.place(), one);
-    assert.deepEqual(again, { directory, name, isFresh: true, saved: null });
+    assert.deepEqual(again, { directory, name, isFresh: true, saved: null, commits: [] });
     await rm(directory, { recursive: true });
     git(at.local, 'worktree', 'remove', '--force', '--force', name);
     assert.deepEqual(await release(at.place(), one), again);
