@@ -55,7 +55,7 @@ export async function openSockets(input: SocketsInput): Promise<Sockets> {
     const held = await heldSockets(listen, before.held, input.owner);
     const isSame = held.length === before.held.length && held.every((socket, index) => socket === before.held[index]);
     const isKept = isSame && (held.length === 0 || (before.keeper !== null && isAlive(before.keeper)));
-    const sockets = socketsOf(held, isKept ? before.keeper : keep(held, input), folder);
+    const sockets = socketsOf(held, isKept ? before.keeper : keep(held, before.keeper, input), folder);
     if (before.keeper !== null && !isKept) endKeeper(before.keeper);
     for (const socket of before.held) if (!held.includes(socket)) release(socket);
     return sockets;
@@ -194,12 +194,14 @@ interface KeeperRecord {
   readonly sockets: readonly Pick<Held, 'listen' | 'file'>[];
 }
 
-function keep(held: readonly Held[], { folder, mark }: SocketsInput): Keeper | null {
+function keep(held: readonly Held[], before: Keeper | null, { folder, mark }: SocketsInput): Keeper | null {
   if (held.length === 0) {
     forget(folder);
     return null;
   }
-  const keeper = startKeeper(held, mark, join(folder, 'sockets.fifo'));
+  // Not the one that goes with the keeper before, which is ended when this one is written down.
+  const [usual, other] = fifosIn(folder);
+  const keeper = startKeeper(held, mark, before?.fifo === usual ? other : usual);
   const sockets = held.map(({ listen, file }) => ({ listen, file }));
   const record: KeeperRecord = { keeper, sockets };
   const fresh = `${recordIn(folder)}.new`;
@@ -232,7 +234,11 @@ function readRecord(folder: string): KeeperRecord | null {
 }
 
 function forget(folder: string): void {
-  for (const file of ['sockets.json', 'sockets.fifo']) rmSync(join(folder, file), { force: true });
+  for (const file of [recordIn(folder), ...fifosIn(folder)]) rmSync(file, { force: true });
+}
+
+function fifosIn(folder: string): readonly [string, string] {
+  return [join(folder, 'sockets.fifo'), join(folder, 'sockets-2.fifo')];
 }
 
 function recordIn(folder: string): string {

@@ -130,6 +130,7 @@ suite('The sockets of a config that is edited', { skip: !isHere }, () => {
     await until(() => !isAlive(keeper), 'its end');
     const again = await stage.open([tcp('127.0.0.1', stage.port)]);
     assert.ok(again.keeper !== null && isAlive(again.keeper));
+    assert.ok(lstatSync(again.keeper.fifo).isFIFO(), 'it cannot be asked');
     assert.equal(markOfKeeper(stage.workshop.folder), again.keeper.mark);
   });
 });

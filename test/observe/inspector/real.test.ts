@@ -103,7 +103,7 @@ suite('The inspector of a real Huddle', () => {
       ),
     );
     const { programs } = Object.groupBy(audience.states(), (state) =>
-      state.startsWith('program ') ? 'programs' : 'others',
+      state.startsWith('blue ') ? 'programs' : 'others',
     );
     assert.ok(programs?.some((state) => state.includes('"up"')));
     assert.deepEqual(
