@@ -1,4 +1,5 @@
 import type { AppConfig } from './config.ts';
+import { doorsOf, sharedDoor, shownDoor } from './doors.ts';
 import { Failure } from './failure.ts';
 import { isOverlapping, isSame } from './policy.ts';
 
@@ -44,37 +45,53 @@ export type Step =
 /**
  * What must be done so that the apps are what the files say.
  *
- * An app that runs keeps its name and its local path against all others; among the rest the first by file name wins.
- * Who is refused is looked at again whenever an app has left. A file of the same name as an app that is leaving waits.
+ * An app that runs keeps its name, its local path and its addresses against all others; among the rest the first by file name
+ * wins. Who is refused is looked at again whenever an app has left or wants something else. A file of the same name as an app
+ * that is leaving waits.
  */
 export function plan(folder: Folder): Folder & { steps: Step[] } {
+  let planned = withoutGone(folder);
+  // What one app gives up another one may have been refused for, whichever comes first.
+  for (let isDone = false; !isDone;) {
+    const { files, slots, steps } = settled(planned);
+    isDone = steps.length === 0;
+    planned = { files, slots, steps: [...planned.steps, ...steps] };
+  }
+  const { files, slots, steps } = planned;
+  return { files, slots, steps: [...steps, ...refusals(folder, files)] };
+}
+
+/** Apps whose file is gone leave. */
+function withoutGone({ files, slots: before }: Folder): Folder & { steps: Step[] } {
   const steps: Step[] = [];
-  const files = { ...folder.files };
-  const slots = { ...folder.slots };
-  for (const slot of Object.values(folder.slots)) {
+  const slots = { ...before };
+  for (const slot of Object.values(before)) {
     if (files[slot.file] !== undefined || slot.state === 'leaving') continue;
     if (slot.state === 'live') {
       steps.push({ type: 'retire', name: slot.name });
       slots[slot.name] = { ...slot, state: 'leaving' };
     } else delete slots[slot.name];
   }
+  return { files, slots, steps };
+}
+
+/** Starts and configures what nothing is in the way of, file by file. */
+function settled(folder: Folder): Folder & { steps: Step[] } {
+  const steps: Step[] = [];
+  const files = { ...folder.files };
+  const slots = { ...folder.slots };
   for (const file of Object.keys(files).sort()) {
     const entry = files[file];
     if (entry === undefined || entry.config === null) continue;
     const slot = Object.values(slots).find((candidate) => candidate.file === file && candidate.state !== 'leaving');
     const { config, name } = entry;
     const refusal = obstacle(entry, config, Object.values(slots));
+    files[file] = { ...entry, refusal };
     if (refusal !== null) {
-      if (entry.refusal?.message !== refusal.message) steps.push({ type: 'refuse', name, entry, failure: refusal });
-      files[file] = { ...entry, refusal };
-      if (slot?.state === 'due') {
-        steps.push({ type: 'start', name: slot.name, config: slot.config });
-        slots[slot.name] = { ...slot, state: 'live' };
-      }
-      continue;
-    }
-    files[file] = { ...entry, refusal: null };
-    if (slot === undefined || slot.state === 'due') {
+      if (slot?.state !== 'due') continue;
+      steps.push({ type: 'start', name: slot.name, config: slot.config });
+      slots[slot.name] = { ...slot, state: 'live' };
+    } else if (slot === undefined || slot.state === 'due') {
       steps.push({ type: 'start', name, config });
       const { deaths, diedAt } = slot ?? { deaths: 0, diedAt: null };
       slots[name] = { name, file, config, state: 'live', deaths, diedAt };
@@ -84,6 +101,15 @@ export function plan(folder: Folder): Folder & { steps: Step[] } {
     }
   }
   return { files, slots, steps };
+}
+
+/** Each is told once, as long as it stays the same. */
+function refusals({ files: before }: Folder, files: Folder['files']): Step[] {
+  return Object.values(files).flatMap((entry): Step[] => {
+    const { file, name, refusal } = entry;
+    if (refusal === null || refusal.message === before[file]?.refusal?.message) return [];
+    return [{ type: 'refuse', name, entry: { ...entry, refusal: before[file]?.refusal ?? null }, failure: refusal }];
+  });
 }
 
 /** What another app has that this file wants too; null where nothing is in its way. */
@@ -105,6 +131,16 @@ function obstacle({ file, name }: Entry, config: AppConfig, slots: readonly Slot
         subject: file,
         reason: `its local path ${path} is in use by ${slot.file} (${slot.config.repository.localPath})`,
         hint: `Give one of the two another repository.local path; it starts when ${slot.file} has left.`,
+      });
+    }
+    const doors = sharedDoor(doorsOf(config), doorsOf(slot.config));
+    if (doors !== null) {
+      const [mine, theirs] = doors;
+      return new Failure('config-invalid', {
+        doing: 'starting',
+        subject: file,
+        reason: `its ${mine.key} ${shownDoor(mine)} is in use by ${slot.file} (${theirs.key} ${shownDoor(theirs)})`,
+        hint: `Give one of the two another address; it starts when ${slot.file} has left.`,
       });
     }
   }

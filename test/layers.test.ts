@@ -30,7 +30,7 @@ const parts: readonly Part[] = [
   // Where a test may have Huddle killed.
   { files: ['src/fault.ts', 'src/clock.ts'], may: [] },
   { files: ['src/ledger/'], may: [...facts, 'src/platform/', 'src/fault.ts'] },
-  { files: ['src/config/'], may: [...facts, 'src/ledger/paths.ts'] },
+  { files: ['src/config/'], may: [...facts, 'machines/doors.ts', 'src/ledger/paths.ts'] },
   { files: ['src/logs/'], may: [...facts, 'src/platform/', 'src/ledger/paths.ts'] },
   { files: ['src/process/'], may: [...facts, 'src/platform/', 'src/ledger/paths.ts', 'src/fault.ts'] },
   { files: ['src/git/'], may: [...facts, 'src/platform/', 'src/ledger/paths.ts', 'src/fault.ts'] },

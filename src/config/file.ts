@@ -35,7 +35,7 @@ export async function readFromDisk(file: string, shown: string, origin: Origin):
   if (found === null) return null;
   if (found instanceof Uint8Array) return readConfig({ path: shown, content: found }, origin);
   const { name } = await readConfig({ path: shown, content: '' }, origin);
-  return { name, config: null, problems: [problemIn(shown, found)], notes: [], localPathAt: fileStart };
+  return { name, config: null, problems: [problemIn(shown, found)], notes: [], at: () => fileStart };
 }
 
 /** The bytes of a file (no more than tell that it is too large), or why it cannot be read; null: a folder, or not there. */

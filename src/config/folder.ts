@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { doorsOf, sharedDoor, shownDoor } from '../../machines/doors.ts';
 import { configFiles, readFromDisk } from './file.ts';
 import { sameName } from './name.ts';
 import { isWithin, type Origin } from './paths.ts';
@@ -45,13 +46,23 @@ function conflicts(shown: string, reading: Reading, before: readonly Neighbour[]
   const mine = reading.config?.repository.localPath;
   for (const { file, reading: other } of before) {
     const theirs = other.config?.repository.localPath;
+    found.push(...sharedDoors(shown, reading, file, other));
     const overlap = mine === undefined || theirs === undefined ? null : overlapOf(mine, theirs);
     if (overlap === null) continue;
-    const key = 'repository.local path';
+    const key = 'repository.local path' as const;
     const hint = 'give each app a folder of its own';
-    found.push(problemIn(shown, { at: reading.localPathAt, key, message: `${overlap} that of ${file}`, hint }));
+    found.push(problemIn(shown, { at: reading.at(key), key, message: `${overlap} that of ${file}`, hint }));
   }
   return found;
+}
+
+function sharedDoors(shown: string, mine: Reading, file: string, theirs: Reading): readonly Problem[] {
+  if (mine.config === null || theirs.config === null) return [];
+  const doors = sharedDoor(doorsOf(mine.config), doorsOf(theirs.config));
+  if (doors === null) return [];
+  const [{ key }, other] = doors;
+  const message = `is in use by ${file} (${other.key} ${shownDoor(other)})`;
+  return [problemIn(shown, { at: mine.at(key), key, message, hint: 'give each app an address of its own' })];
 }
 
 function overlapOf(mine: string, theirs: string): string | null {

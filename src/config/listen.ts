@@ -1,4 +1,4 @@
-import { isIP, isIPv6 } from 'node:net';
+import { isIP, isIPv6, SocketAddress } from 'node:net';
 import type { Listen } from '../../machines/config.ts';
 import { judgePath } from './judges.ts';
 import { absolute, type Origin } from './paths.ts';
@@ -31,7 +31,13 @@ export function listenOf(text: string, origin: Origin): Listen {
   if (isPath(text)) return { kind: 'unix', path: absolute(text, origin) };
   const [, host = '[::]', port] = tcp.exec(text) ?? [];
   const bare = host.replace(/^\[(.*)\]$/, '$1');
-  return { kind: 'tcp', host: bare.toLowerCase() === 'localhost' ? '127.0.0.1' : bare, port: Number(port) };
+  return { kind: 'tcp', host: bare.toLowerCase() === 'localhost' ? '127.0.0.1' : shortest(bare), port: Number(port) };
+}
+
+/** `0:0:0:0:0:0:0:1` as `::1`, so that one address is one text. */
+function shortest(host: string): string {
+  const [address = host, ...zone] = host.split('%');
+  return isIPv6(address) ? [new SocketAddress({ family: 'ipv6', address }).address, ...zone].join('%') : host;
 }
 
 /** The same text for two that mean the same address. */

@@ -4,7 +4,7 @@ import { appConfig } from './app-config.ts';
 import { remoteOfClone } from './clone.ts';
 import { parseIni } from './ini.ts';
 import { parseJson } from './json.ts';
-import { sections } from './keys.ts';
+import { type KeyName, sections } from './keys.ts';
 import { appName, judgeName } from './name.ts';
 import { absolute, isWithin, resolved, type Origin } from './paths.ts';
 import { inReadingOrder, problemIn, type Mistake, type Position, type Problem } from './problem.ts';
@@ -28,8 +28,8 @@ export interface Reading {
   readonly problems: readonly Problem[];
   /** What is allowed, but hardly meant. */
   readonly notes: readonly Problem[];
-  /** Where the local path stands, for who compares the files of a folder. */
-  readonly localPathAt: Position;
+  /** Where a key stands, for who compares the files of a folder. */
+  readonly at: (name: KeyName) => Position;
 }
 
 /** Reads one config file. Never throws for what is in the file; touches the disk only to resolve symlinks of the local path. */
@@ -46,7 +46,7 @@ export async function readConfig(file: ConfigFile, origin: Origin): Promise<Read
     config: found.length > 0 ? null : config,
     problems: inReadingOrder(found.map((mistake) => problemIn(file.path, mistake))),
     notes: checked === null ? [] : inReadingOrder(doubts(checked).map((doubt) => problemIn(file.path, doubt))),
-    localPathAt: checked?.at('repository.local path') ?? fileStart,
+    at: (key) => checked?.at(key) ?? fileStart,
   };
 }
 

@@ -85,6 +85,29 @@ suite('A folder of config files', () => {
     ]);
   });
 
+  test('refuses the second app at an address, and says who has it', async (t) => {
+    const dir = await folder(t);
+    const start = ['node', 'shop.js'];
+    const on = (name: string, application: object) =>
+      JSON.stringify({
+        repository: { 'remote path': '/srv/a.git', 'local path': name },
+        application: { start, ...application },
+      });
+    await fill(dir, {
+      '1.json': on('1', { listen: ['[::1]:80', './shop.sock'] }),
+      '2.json': on('2', { proxy: '8080' }),
+      '3.json': on('3', { proxy: '[0:0::1]:80' }),
+      '4.json': on('4', { listen: '0.0.0.0:8080' }),
+      '5.json': on('5', { listen: './x/../shop.sock' }),
+      '6.json': on('6', { listen: ['127.0.0.1:80', '0.0.0.0:8081'] }),
+    });
+    assert.deepEqual(await problemsOf(dir), [
+      '3.json:1:111 application.proxy is in use by 1.json (application.listen [::1]:80)',
+      '4.json:1:112 application.listen is in use by 2.json (application.proxy [::]:8080)',
+      `5.json:1:112 application.listen is in use by 1.json (application.listen ${dir}/shop.sock)`,
+    ]);
+  });
+
   test('tells a file that cannot be read, and hangs on none', async (t) => {
     const dir = await folder(t);
     await symlink('nowhere', path.join(dir, 'a.json'));

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { AppConfig, Application, Listen } from '../../machines/config.ts';
 import { Failure } from '../../machines/failure.ts';
 import { type Entry, type Folder, plan, type Slot } from '../../machines/folder.ts';
 import { appConfig } from './config.ts';
 
 const at = (localPath: string) => appConfig({ repository: { localPath } });
+
+const on = (application: Partial<Application>) => appConfig({ repository: { localPath: '/srv/a' }, application });
+const tcp = (host: string, port: number): Listen => ({ kind: 'tcp', host, port });
+const elsewhere = (config: AppConfig) => ({
+  ...config,
+  repository: { ...config.repository, localPath: '/srv/elsewhere' },
+});
 
 function entry(file: string, change: Partial<Entry> = {}): Entry {
   const name = file.replace(/\..*$/, '');
@@ -68,6 +76,60 @@ suite('the plan for a folder', () => {
     }
   });
 
+  test('refuses the second at one address, by listen or by proxy, and what one of them holds of the other', () => {
+    const apart = [on({ listen: [tcp('127.0.0.1', 80)] }), on({ proxy: { host: '127.0.0.1', port: 81 } })] as const;
+    const meeting: (readonly [AppConfig, AppConfig])[] = [
+      [on({ proxy: { host: '::', port: 80 } }), on({ proxy: { host: '::', port: 80 } })],
+      [on({ listen: [tcp('127.0.0.1', 81), tcp('::1', 80)] }), on({ listen: [tcp('::1', 80)] })],
+      [on({ listen: [tcp('::', 80)] }), on({ proxy: { host: '127.0.0.1', port: 80 } })],
+      [on({ proxy: { host: '10.0.0.1', port: 80 } }), on({ listen: [tcp('0.0.0.0', 80)] })],
+      [on({ listen: [{ kind: 'unix', path: '/run/shop' }] }), on({ listen: [{ kind: 'unix', path: '/run/shop' }] })],
+    ];
+    const planOf = ([one, other]: readonly [AppConfig, AppConfig]) =>
+      plan(folder([entry('a.json', { config: one }), entry('b.json', { config: elsewhere(other) })]));
+    for (const [index, pair] of meeting.entries()) {
+      const planned = planOf(pair);
+      assert.deepEqual(
+        planned.steps.map(({ type, name }) => `${type} ${name}`),
+        ['start a', 'refuse b'],
+        `pair ${index}`,
+      );
+      assert.match(planned.files['b.json']?.refusal?.message ?? '', /is in use by a\.json/);
+    }
+    const fine: (readonly [AppConfig, AppConfig])[] = [
+      apart,
+      [on({ listen: [tcp('127.0.0.1', 80)] }), on({ listen: [tcp('127.0.0.2', 80)] })],
+      [on({ listen: [tcp('0.0.0.0', 80)] }), on({ listen: [tcp('::1', 80)] })],
+      [on({ listen: [{ kind: 'unix', path: '/run/a' }] }), on({ listen: [{ kind: 'unix', path: '/run/b' }] })],
+    ];
+    for (const [index, pair] of fine.entries()) {
+      assert.deepEqual(
+        planOf(pair).steps.map(({ type }) => type),
+        ['start', 'start'],
+        `pair ${index}`,
+      );
+    }
+  });
+
+  test('starts who was refused in the same breath in which an app gives up what it has, whoever comes first', () => {
+    const on80 = on({ listen: [tcp('::', 80)] });
+    const on81 = on({ listen: [tcp('::', 81)] });
+    for (const [running, refused] of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ] as const) {
+      const entries = [
+        entry(`${running}.json`, { config: on81 }),
+        entry(`${refused}.json`, { config: elsewhere(on80) }),
+      ];
+      const planned = plan(folder(entries, [slot(running, { config: on80 })]));
+      assert.deepEqual(
+        planned.steps.map(({ type, name }) => `${type} ${name}`),
+        [`configure ${running}`, `start ${refused}`],
+      );
+    }
+  });
+
   test('gives a running app the right of way over a file that comes earlier by name', () => {
     const given = folder([entry('a.json', { config: at('/srv/shop') }), entry('shop.json')], [slot('shop')]);
     assert.deepEqual(steps(given), ['refuse a']);
@@ -116,7 +178,7 @@ suite('the plan for a folder', () => {
     const blocked = plan(folder([entry('a.json'), entry('shop.json', { config: at('/srv/a') })], [slot('a'), due]));
     assert.deepEqual(
       blocked.steps.map(({ type, name }) => `${type} ${name}`),
-      ['refuse shop', 'start shop'],
+      ['start shop', 'refuse shop'],
     );
     assert.equal(blocked.slots['shop']?.config, due.config);
   });
