@@ -1,10 +1,12 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppConfig } from '../../machines/config.ts';
 import { asFailure, Failure } from '../../machines/failure.ts';
 import { crashDelay, isSame } from '../../machines/policy.ts';
 import type { ProcessReport } from '../../machines/slots.ts';
-import { errorCode, mustFit } from '../ledger/paths.ts';
+import { errorCode } from '../ledger/paths.ts';
+import { faultPoint } from '../fault.ts';
 import { appendTo } from '../logs/open.ts';
 import { adoptProgram } from '../process/adopt.ts';
 import { endByForce } from '../process/end.ts';
@@ -12,10 +14,17 @@ import { bootId, type Identity, isAlive } from '../process/identity.ts';
 import { type RunningProgram, startProgram } from '../process/program.ts';
 import { endGently } from '../process/stop.ts';
 import { treeOf } from '../process/tree.ts';
+import { proxyStatus } from '../proxy/client.ts';
 import { type ProxySettings, startArgv } from '../proxy/settings.ts';
 import type { Desk, KeptProxy } from './desk.ts';
 
 // The proxy of an app is kept up like a program, and like one it outlives Huddle.
+
+/** How long one is waited for; milliseconds. */
+const patience = 10_000;
+
+/** Between two looks; milliseconds. */
+const pause = 25;
 
 /** What the next Huddle finds. */
 interface ProxyRecord extends Identity {
@@ -33,17 +42,27 @@ export async function settleProxy(config: AppConfig, desk: Desk): Promise<string
   }
   const settings: ProxySettings = {
     listen: proxy,
-    control: desk.paths.proxySocket,
+    control: desk.paths.proxySocket(),
     memory: join(desk.paths.directory, 'proxy-memory.json'),
     drainTimeout,
   };
-  mustFit(settings.control);
   const before = desk.proxy;
   if (before !== null && isSame(before.settings, settings)) return settings.control;
-  desk.proxy = keep(settings, config, desk);
-  // The new one has taken the doors: the old one answers what it has begun with.
+  const left = before === null ? readRecord(desk) : null;
+  const next = keep(settings, config, desk, left);
+  desk.proxy = next;
+  if (before === null && (left === null || isSame(left.settings, settings))) return settings.control;
+  // Both listen at one address until then; the old one answers what it has begun with.
+  await serving(next);
   await before?.end();
+  if (left !== null) await endTree(left, left.settings.drainTimeout, desk);
   return settings.control;
+}
+
+/** Resolves also when none comes: the one before is not what the config wants. */
+async function serving(next: KeptProxy & { isServing(): Promise<boolean> }): Promise<void> {
+  const deadline = performance.now() + patience;
+  while (!(await next.isServing()) && performance.now() < deadline) await sleep(pause);
 }
 
 /** Ends the proxy of an app that is to have none, also one that an earlier Huddle has left. */
@@ -60,7 +79,12 @@ export function markOfProxy(desk: Desk): string | null {
   return readRecord(desk)?.mark ?? null;
 }
 
-function keep(settings: ProxySettings, config: AppConfig, desk: Desk): KeptProxy {
+function keep(
+  settings: ProxySettings,
+  config: AppConfig,
+  desk: Desk,
+  found: ProxyRecord | null,
+): KeptProxy & { isServing(): Promise<boolean> } {
   let running: Pick<RunningProgram, 'leave'> | null = null;
   let root: Identity & { readonly mark: string } = { pid: 0, startTime: 0, bootId, mark: '' };
   let exits = 0;
@@ -82,7 +106,6 @@ function keep(settings: ProxySettings, config: AppConfig, desk: Desk): KeptProxy
     root = { ...started.tree.root, mark };
     writeRecord({ ...root, since: Date.now(), settings }, desk);
   };
-  const found = desk.proxy === null ? readRecord(desk) : null;
   if (found !== null && isAlive(found) && isSame(found.settings, settings)) {
     root = found;
     running = adoptProgram(found, { log: desk.paths.proxyLog, since: found.since }, heard);
@@ -96,9 +119,15 @@ function keep(settings: ProxySettings, config: AppConfig, desk: Desk): KeptProxy
   return {
     settings,
     leave,
+    async isServing() {
+      const status = await proxyStatus(settings.control, AbortSignal.timeout(patience)).catch(() => null);
+      return status?.pid === root.pid;
+    },
     async end() {
       leave();
+      faultPoint('proxy.end.before');
       if (root.pid !== 0) await endTree(root, settings.drainTimeout, desk);
+      faultPoint('proxy.end.after');
     },
   };
 }
@@ -142,9 +171,12 @@ function readRecord(desk: Desk): ProxyRecord | null {
 }
 
 function writeRecord(record: ProxyRecord, desk: Desk): void {
+  faultPoint('proxy.record.before');
   const fresh = `${recordIn(desk)}.new`;
   writeFileSync(fresh, JSON.stringify(record), { mode: 0o600 });
+  faultPoint('proxy.record.fresh');
   renameSync(fresh, recordIn(desk));
+  faultPoint('proxy.record.after');
 }
 
 function recordIn({ paths }: Desk): string {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, realpathSync, statSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { Failure, type FailureCode } from '../../machines/failure.ts';
 import { errorCode } from '../platform/error-code.ts';
 import { here } from '../platform/here.ts';
@@ -38,8 +38,8 @@ export interface AppPaths {
   readonly appLog: string;
   readonly deployLog: string;
   readonly proxyLog: string;
-  /** Where its proxy is told what to do; on Windows a named pipe. */
-  readonly proxySocket: string;
+  /** Where its proxy is told what to do, see `socketPath`; on Windows a named pipe. */
+  proxySocket(): string;
 }
 
 /**
@@ -53,7 +53,7 @@ export function statePaths(folder: string, state?: string): StatePaths {
     folder: real,
     root,
     lock: join(root, 'lock'),
-    socket: here.controlPipe(root) ?? socketPath(root),
+    socket: here.controlPipe(root) ?? socketPath(root, join(root, 'huddle.sock')),
     token: join(root, 'token'),
     empty: join(root, 'empty'),
     app: (name) => appPaths(root, name),
@@ -105,18 +105,17 @@ function appPaths(root: string, name: string): AppPaths {
     appLog: join(logs, 'app.log'),
     deployLog: join(logs, 'deploy.log'),
     proxyLog: join(logs, 'proxy.log'),
-    proxySocket: here.controlPipe(join(directory, 'proxy')) ?? join(directory, 'proxy.sock'),
+    proxySocket: () => here.controlPipe(join(directory, 'proxy')) ?? socketPath(root, join(directory, 'proxy.sock')),
   };
 }
 
 /**
- * `huddle.sock` in the root or, where that path is too long for a socket, `/tmp/huddle-UID/HASH.sock`: UID owns the
- * root (so that an administrator's client finds the Huddle of another user), HASH is that of the root's path. Not
+ * A socket's path near what it belongs to or, where that is too long for a socket, `/tmp/huddle-UID/HASH.sock`: UID owns
+ * the root (so that an administrator's client finds the Huddle of another user), HASH is that of the folder of the path. Not
  * under `TMPDIR` or `XDG_RUNTIME_DIR`, which a service and a terminal see differently. The folder must belong to UID
  * alone, or a stranger could put a socket of his own there.
  */
-function socketPath(root: string): string {
-  const near = join(root, 'huddle.sock');
+function socketPath(root: string, near: string): string {
   if (Buffer.byteLength(near) < here.socketLimit) return near;
   const owner = statSync(root, { throwIfNoEntry: false })?.uid ?? process.geteuid?.() ?? 0;
   const folder = `/tmp/huddle-${owner}`;
@@ -129,15 +128,8 @@ function socketPath(root: string): string {
       hint: `Remove it, or make the path shorter than ${here.socketLimit} bytes with --state DIR: ${near}`,
     });
   }
-  const hash = createHash('sha256').update(root).digest('hex').slice(0, 24);
+  const hash = createHash('sha256').update(dirname(near)).digest('hex').slice(0, 24);
   return join(folder, `${hash}.sock`);
-}
-
-/** Throws `path-occupied` where the system takes no socket of so long a path. */
-export function mustFit(socket: string): void {
-  if (here.controlPipe(socket) !== null || Buffer.byteLength(socket) < here.socketLimit) return;
-  const hint = `Make the path shorter than ${here.socketLimit} bytes with --state DIR.`;
-  throw new Failure('path-occupied', { doing: 'opening', subject: socket, reason: 'the path is too long', hint });
 }
 
 /** What the operating system refused, in words for people. */

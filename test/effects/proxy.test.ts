@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite, test, type TestContext } from 'node:test';
+import { type Desk, openDesk } from '../../src/effects/desk.ts';
+import { endProxy, settleProxy } from '../../src/effects/proxy.ts';
+import { turns } from '../../src/effects/turns.ts';
+import { statePaths } from '../../src/ledger/paths.ts';
+import { pointProxy, proxyStatus } from '../../src/proxy/client.ts';
+import { alive, freePort } from '../e2e/proc.ts';
+import { appConfig } from '../machines/config.ts';
+
+const never = new AbortController().signal;
+
+/** Desks of one app in one folder, the second as that of the next Huddle; the proxy goes with the test. */
+function deskIn(t: TestContext, folderName = 'dir'): () => Desk {
+  const root = mkdtempSync(join(tmpdir(), 'huddle-proxy-'));
+  const folder = join(root, folderName);
+  mkdirSync(folder);
+  const paths = statePaths(folder);
+  const office = { paths, remains: [], warn: assert.fail, network: turns(1), local: turns(1) };
+  let last: Desk | null = null;
+  t.after(async () => {
+    if (last !== null) await endProxy(last);
+    rmSync(root, { recursive: true, force: true });
+  });
+  return () => {
+    last = openDesk('shop', office);
+    mkdirSync(join(last.paths.directory, 'logs'), { recursive: true });
+    return last;
+  };
+}
+
+async function program(t: TestContext): Promise<number> {
+  const server = createServer((_, response) => response.end('shop'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+const proxied = (port: number, drainTimeout: number) =>
+  appConfig({ application: { proxy: { host: '127.0.0.1', port }, drainTimeout } });
+
+async function settle(desk: Desk, port: number, drainTimeout: number): Promise<string> {
+  const control = await settleProxy(proxied(port, drainTimeout), desk);
+  assert.ok(control !== null);
+  return control;
+}
+
+suite('The proxy of an app', { concurrency: 2 }, () => {
+  test('is told what to do however long the path of the state folder is', async (t) => {
+    const desk = deskIn(t, 'x'.repeat(150))();
+    const control = await settle(desk, await freePort(), 1);
+    await pointProxy(control, null, never);
+    assert.ok(Buffer.byteLength(control) < 104);
+  });
+
+  for (const life of ['an edit', 'the next Huddle'] as const) {
+    test(`gives way to one of other settings by ${life}, and at no moment does nobody listen`, async (t) => {
+      const desks = deskIn(t);
+      const port = await freePort();
+      const first = desks();
+      const control = await settle(first, port, 1);
+      await pointProxy(control, { port: await program(t), revision: 'one' }, never);
+      const { pid } = await proxyStatus(control, never);
+      if (life === 'the next Huddle') first.proxy?.leave();
+
+      const answers = new Set<string>();
+      const end = new AbortController();
+      const visits = (async () => {
+        while (!end.signal.aborted) {
+          const headers = { connection: 'close' };
+          const told = fetch(`http://127.0.0.1:${port}/`, { headers }).then((response) => response.text());
+          answers.add(await told.catch((error: unknown) => String((error as Error).cause)));
+        }
+      })();
+      await settle(life === 'an edit' ? first : desks(), port, 2);
+      end.abort();
+      await visits;
+      assert.deepEqual([...answers], ['shop']);
+      assert.equal(alive(pid), false);
+      assert.notEqual((await proxyStatus(control, never)).pid, pid);
+    });
+  }
+});
