@@ -1,5 +1,6 @@
 import { homedir, userInfo } from 'node:os';
 import path from 'node:path';
+import type { AppConfig } from '../../machines/config.ts';
 import { configFiles, readFromDisk } from '../config/file.ts';
 import { listeningOf } from './listening.ts';
 import type { Options } from './options.ts';
@@ -24,12 +25,17 @@ export async function service(options: Options): Promise<number> {
   return 0;
 }
 
-/** The longest that a program of the folder may take to stop; seconds. A `Failure` where there is no such folder. */
+/** The longest that an app of the folder may take to stop; seconds. A `Failure` where there is no such folder. */
 async function longestStopIn(folder: string): Promise<number> {
   const origin = { folder, home: homedir() };
   const files = await configFiles(folder);
   const readings = await Promise.all(files.map((file) => readFromDisk(path.join(folder, file), file, origin)));
-  return Math.max(0, ...readings.map((reading) => reading?.config?.application.stopTimeout ?? 0));
+  return Math.max(0, ...readings.map((reading) => (reading?.config ? stopIn(reading.config) : 0)));
+}
+
+/** The program first, then the proxy, when it has answered what it has begun with. */
+function stopIn({ application: { stopTimeout, proxy, drainTimeout } }: AppConfig): number {
+  return stopTimeout + (proxy === null ? 0 : drainTimeout);
 }
 
 /** A user whom nobody has written down, as in some containers, goes by the number. */

@@ -5,14 +5,14 @@ import type { Place } from './place.ts';
 
 export interface Unit {
   readonly place: Place;
-  /** The longest that a program may take to stop; seconds. */
+  /** The longest that an app may take to stop; seconds. */
   readonly longestStop: number;
   /** `user`: of the user's own systemd, which needs no root. */
   readonly kind: 'system' | 'user';
   readonly username: string;
 }
 
-/** What Huddle may need beyond the longest stop of a program: to end a test, a script or what cannot be killed; seconds. */
+/** What Huddle may need beyond the longest stop of an app: to end a test, a script or what cannot be killed; seconds. */
 const stopMargin = 60;
 
 /** Where systemd looks for commands by itself: what programs are started with is found there, or beside our own Node. */
@@ -46,7 +46,7 @@ export function systemdUnit(unit: Unit): string {
     'RestartPreventExitStatus=2 78',
     '# Only Huddle itself is signalled; it stops its programs. When it is killed, they run on.',
     'KillMode=process',
-    '# Above the longest "stop timeout" of the apps: print this unit anew when that grows.',
+    '# Above the longest "stop timeout" of the apps, and "drain timeout" of their proxies: print this unit anew when they grow.',
     `TimeoutStopSec=${Math.ceil(longestStop) + stopMargin}`,
     '# A program that runs out of memory takes nobody along.',
     'OOMPolicy=continue',

@@ -49,15 +49,13 @@ suite('huddle service', () => {
 
   test('holds what keeps programs alive, and stops later than the slowest app', async (t) => {
     const folder = temporaryFolder(t);
-    for (const [name, timeout] of [
-      ['blog', 5],
-      ['shop', 99.5],
+    for (const [name, application] of [
+      ['blog', { 'stop timeout': 5 }],
+      ['news', { start: 'exec news', 'stop timeout': 9.5, proxy: 80, 'drain timeout': 90 }],
+      ['shop', { 'stop timeout': 90 }],
     ] as const) {
       const repository = { 'remote path': '/srv/git', 'local path': `copies/${name}` };
-      writeFileSync(
-        join(folder, `${name}.json`),
-        JSON.stringify({ repository, application: { 'stop timeout': timeout } }),
-      );
+      writeFileSync(join(folder, `${name}.json`), JSON.stringify({ repository, application }));
     }
     writeFileSync(join(folder, 'broken.json'), '{');
     const { stdout } = await start('service', '-c', folder, '--state', '/var/lib/x').ended;
