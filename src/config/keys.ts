@@ -1,6 +1,7 @@
 import { judgeBranch, judgeRemoteName } from './git-names.ts';
 import * as judge from './judges.ts';
 import {
+  address,
   addresses,
   choice,
   commands,
@@ -189,7 +190,7 @@ export const keys = {
       { commas: true },
     ),
     proxy: maybe(
-      judged(judgeProxy),
+      address(judgeProxy),
       'none',
       "`[host:]port`: Huddle's HTTP proxy listens there and forwards to the release in charge, which finds a port of its own in `PORT`",
     ),

@@ -175,15 +175,23 @@ export function each(judge: (text: string) => Wrong | null): Kind<readonly strin
   return listOf(v.pipe(line, judging(judge)), 'a text, or a list of texts');
 }
 
-/** One text or several, each without a fault and none of them twice; a port may be written as a number. */
+/** A text without a fault; a port may be written as a number. */
+export function address(judge: (text: string) => Wrong | null): Kind<string> {
+  const written = v.lazy((value): v.GenericSchema<unknown, string> =>
+    typeof value === 'number' ? v.pipe(v.number(), v.transform(String)) : string,
+  );
+  return {
+    schema: v.pipe(written, judging(judge)),
+    json: [{ type: 'string' }, { type: 'integer', minimum: 1, maximum: 65_535 }],
+  };
+}
+
+/** One such or several, none of them twice. */
 export function addresses(
   judge: (text: string) => Wrong | null,
   meant: (text: string) => string,
 ): Kind<readonly string[]> {
-  const written = v.lazy((value): v.GenericSchema<unknown, string> =>
-    typeof value === 'number' ? v.pipe(v.number(), v.transform(String)) : string,
-  );
-  const item = v.pipe(written, judging(judge));
+  const item = address(judge).schema;
   const list = v.pipe(
     v.array(item),
     v.check(
@@ -197,11 +205,7 @@ export function addresses(
   );
   return {
     schema: v.lazy((value): v.GenericSchema<unknown, readonly string[]> => (Array.isArray(value) ? list : one)),
-    json: [
-      { type: 'string' },
-      { type: 'integer', minimum: 1, maximum: 65_535 },
-      { type: 'array', items: { type: ['string', 'integer'] } },
-    ],
+    json: [...address(judge).json, { type: 'array', items: { type: ['string', 'integer'] } }],
   };
 }
 

@@ -69,3 +69,12 @@ suite('application.listen', () => {
     });
   }
 });
+
+suite('application.proxy', () => {
+  test('is one address, or a port that is a number', () => {
+    const { schema: one } = keys.application.proxy.kind;
+    assert.equal(v.parse(one, 8080), '8080');
+    assert.equal(v.parse(one, '[::1]:80'), '[::1]:80');
+    for (const value of [70_000, 8.5, [80], '/run/a']) assert.equal(v.safeParse(one, value).success, false);
+  });
+});
