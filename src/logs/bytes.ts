@@ -26,15 +26,20 @@ export async function startsWith(file: FileHandle, bytes: Buffer, offset = 0): P
   return true;
 }
 
-/** Whether a file holds, from an offset on, all that is in another one, which may be larger than memory. */
-export async function holdsFile(file: FileHandle, path: string, offset: number): Promise<boolean> {
+/**
+ * Whether a file holds, from an offset on, all that is in another one, which may be larger than memory; or zeros, where
+ * the room of its bytes has been given back.
+ */
+export async function heldFile(file: FileHandle, path: string, offset: number): Promise<boolean> {
   const other = await open(path, 'r');
   try {
-    const buffer = Buffer.allocUnsafe(chunk);
+    const [theirs, ours] = [Buffer.allocUnsafe(chunk), Buffer.allocUnsafe(chunk)];
     for (let at = 0; ;) {
-      const { bytesRead } = await other.read(buffer, 0, chunk, at);
+      const { bytesRead } = await other.read(theirs, 0, chunk, at);
       if (bytesRead === 0) return true;
-      if (!(await startsWith(file, buffer.subarray(0, bytesRead), offset + at))) return false;
+      const found = await file.read(ours, 0, bytesRead, offset + at);
+      if (found.bytesRead < bytesRead) return false;
+      if (!ours.subarray(0, bytesRead).every((byte, index) => byte === 0 || byte === theirs[index])) return false;
       at += bytesRead;
     }
   } finally {

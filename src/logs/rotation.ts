@@ -3,7 +3,7 @@ import { open, readdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { here } from '../platform/here.ts';
-import { copyRange, startsWith, holdsFile } from './bytes.ts';
+import { copyRange, heldFile, startsWith } from './bytes.ts';
 import { beginMove, beginOf, endMove, forgetMove, moveOf, nullWhereMissing, part, rotated, sizeOf } from './layout.ts';
 import { collapse, noOtherCut, punch, truncateInto } from './shorten.ts';
 
@@ -24,7 +24,8 @@ export interface RotatedLog {
  *   1. copy the head to app.log.part, and sync it;
  *   2. write what follows the head, and the number of its first byte, to app.log.moving, and sync it;
  *   3. drop what is too old, shift app.log.1 to app.log.2 and so on, name the copy app.log.1, and sync the folder;
- *   4. cut the head off the live file, in one step of the file system, and rename app.log.moving to app.log.origin.
+ *   4. give back the room of the head in the live file, cut the head off, in one step of the file system, and rename
+ *      app.log.moving to app.log.origin.
  *
  * Whatever cuts this short, no byte is lost: up to 3 the live file is whole. After 3 the head is there twice, or, after
  * 4, once; app.log.moving tells the two apart. Where it cannot (the log repeats itself) the bytes stay doubled.
@@ -154,7 +155,8 @@ async function firstToDrop(log: RotatedLog, bytes: number): Promise<number> {
 
 /** Step 4. */
 async function cutOff(live: FileHandle, log: RotatedLog, to: number): Promise<void> {
-  // Written out beforehand, as writers have to wait for the rest of it.
+  // Written out beforehand, as writers have to wait for the rest of it; the head, which is safe in its copy, not at all.
+  await punch(live, to);
   await live.datasync();
   if (!(await collapse(live, to))) await truncateInto(live, rotated(log.path, 1), to);
   await endMove(log.path);
@@ -167,7 +169,9 @@ async function finish(live: FileHandle, log: RotatedLog): Promise<void> {
   const copy = rotated(log.path, 1);
   const moved = (await sizeOf(part(log.path))) === null ? await sizeOf(copy) : null;
   const isCut = await startsWith(live, move.next);
-  if (moved !== null && !isCut && (await holdsFile(live, copy, move.from))) await cutOff(live, log, move.from + moved);
+  const head = move.from + (moved ?? 0);
+  const isDouble = moved !== null && !isCut && (await startsWith(live, move.next, head));
+  if (isDouble && (await heldFile(live, copy, move.from))) await cutOff(live, log, head);
   else if (moved !== null || isCut) await endMove(log.path);
   else {
     await closeGap(log);

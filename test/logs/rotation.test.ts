@@ -169,6 +169,15 @@ suite('A rotation that was cut short', () => {
     assert.equal(existsSync(`${log.path}.moving`), false);
   });
 
+  test('after the room of the head, or some of it, was given back is finished as well', async (t) => {
+    for (const gone of [head.length, 5 * block]) {
+      const live = '\0'.repeat(gone) + head.slice(gone) + rest;
+      const log = left(scratch(t), { '': live, '.1': head, '.moving': `0 0\n${rest}` });
+      await recover(log);
+      assert.equal(textOf(log.path), head + rest);
+    }
+  });
+
   test('after the head was cut off is not done again', async (t) => {
     const log = left(scratch(t), { '': `${rest}and more\n`, '.1': head, '.moving': `0 0\n${rest}` });
     await recover(log);
@@ -188,9 +197,12 @@ suite('A rotation that was cut short', () => {
   });
 
   test('and whose log was emptied by hand since removes nothing', async (t) => {
-    const log = left(scratch(t), { '': 'new\n', '.1': head, '.moving': `0 0\n${rest}` });
-    await recover(log);
-    assert.equal(textOf(log.path), `${head}new\n`);
+    // A writer that does not append leaves zeros before what it writes next.
+    for (const live of ['new\n', `${'\0'.repeat(head.length)}new\n`]) {
+      const log = left(scratch(t), { '': live, '.1': head, '.moving': `0 0\n${rest}` });
+      await recover(log);
+      assert.equal(textOf(log.path), head + live);
+    }
   });
 });
 
