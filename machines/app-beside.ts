@@ -1,6 +1,6 @@
 import { historyEntry } from './app-context.ts';
 import { drainInput, scriptInput, takeOverInput } from './app-inputs.ts';
-import { deployedNews, rejectedNews, savedNews, stayNews } from './app-news.ts';
+import { deployedNews, rejectedNews, savedNews, stayedNews } from './app-news.ts';
 import { appTrial } from './app-trial.ts';
 import { asFailure } from './failure.ts';
 
@@ -149,7 +149,7 @@ const restarting = appTrial.createStateConfig({
             { type: 'reject', params: 'rolled back' },
             { type: 'spoil', params: 'rolled back' },
             'noteNoGap',
-            { type: 'tell', params: stayNews },
+            { type: 'tell', params: stayedNews },
             { type: 'record', params: historyEntry },
             'dropTarget',
           ],
@@ -161,12 +161,12 @@ const restarting = appTrial.createStateConfig({
             'stayForward',
             'forgetPrevious',
             'noteNoGap',
-            { type: 'tell', params: stayNews },
+            { type: 'tell', params: stayedNews },
             { type: 'record', params: historyEntry },
             'dropTarget',
           ],
         },
-        { target: '#app.beside.stopping.ending', actions: [{ type: 'tell', params: stayNews }, 'dropTarget'] },
+        { target: '#app.beside.stopping.ending', actions: [{ type: 'tell', params: stayedNews }, 'dropTarget'] },
       ],
     },
   },

@@ -78,10 +78,18 @@ export function rollingBackNews({ context: { attempt, target, objection, trouble
   return { type: 'rolling back', revision: attempt?.revision ?? '', to: target?.revision ?? '', failure };
 }
 
-/** What was tried beside it was not accepted: what leads has not noticed. */
-export function stayNews({ context: { target, facts, objection } }: AppMoment): News {
-  const revision = target?.revision ?? '';
-  return { type: 'rolling back', revision, to: facts.current ?? '', failure: asFailure(objection) };
+/** To the revision before: what is in place was condemned, or its operator has asked for it. */
+export function returningNews({ context: { attempt, target, objection } }: AppMoment): News {
+  return { type: 'rolling back', revision: attempt?.revision ?? '', to: target?.revision ?? '', failure: objection };
+}
+
+export function stayedNews({ context: { target, facts, objection } }: AppMoment): News {
+  return {
+    type: 'stayed',
+    revision: target?.revision ?? '',
+    at: facts.current ?? '',
+    failure: asFailure(objection),
+  };
 }
 
 export function keptNews({ context }: AppMoment): News {

@@ -1,5 +1,5 @@
 import { newContext } from './app-context.ts';
-import { configNews, failedNews, rollingBackNews } from './app-news.ts';
+import { configNews, failedNews, returningNews } from './app-news.ts';
 import { beside } from './app-beside.ts';
 import { pulling, restarting, stopping } from './app-deploying.ts';
 import { checking, cloning, testing } from './app-finding.ts';
@@ -135,9 +135,9 @@ export const appMachine = appTrial.createMachine({
         {
           guard: 'isBeside',
           target: 'beside',
-          actions: ['aimPreviousBeside', { type: 'tell', params: rollingBackNews }],
+          actions: ['aimPreviousBeside', { type: 'tell', params: returningNews }],
         },
-        { target: 'stopping', actions: ['aimPrevious', { type: 'tell', params: rollingBackNews }] },
+        { target: 'stopping', actions: ['aimPrevious', { type: 'tell', params: returningNews }] },
       ],
     },
 

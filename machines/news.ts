@@ -35,7 +35,15 @@ export type News =
       readonly seconds: number;
       readonly downtime: number | null;
     }
-  | { readonly type: 'rolling back'; readonly revision: Revision; readonly to: Revision; readonly failure: Failure }
+  /** Without a failure it is by its operator. */
+  | {
+      readonly type: 'rolling back';
+      readonly revision: Revision;
+      readonly to: Revision;
+      readonly failure: Failure | null;
+    }
+  /** Tried beside what serves, which has not noticed; both are one revision where only the config is another. */
+  | { readonly type: 'stayed'; readonly revision: Revision; readonly at: Revision; readonly failure: Failure }
   | { readonly type: 'kept'; readonly revision: Revision; readonly failure: Failure }
   /** An attempt failed; `retryIn` seconds until the next one, null where an operator has to act. */
   | { readonly type: 'failed'; readonly failure: Failure; readonly retryIn: number | null }

@@ -28,7 +28,13 @@ export function noticeOf(app: string, news: News): Notice | null {
     case 'kept':
       return notice('rejected', { revision: news.revision, reason: because(news.failure) });
     case 'rolling back':
-      return notice('rolled back', { revision: news.revision, from: news.to, reason: because(news.failure) });
+      return notice('rolled back', {
+        revision: news.revision,
+        from: news.to,
+        reason: news.failure === null ? '' : because(news.failure),
+      });
+    case 'stayed':
+      return notice('rolled back', { revision: news.revision, from: news.at, reason: because(news.failure) });
     case 'program given up':
       return notice('given up', { reason: because(news.failure) });
     case 'program recovered':

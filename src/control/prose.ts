@@ -55,7 +55,9 @@ export function tell(news: News, about: About): Sentence {
     case 'deployed':
       return info(deployed(news));
     case 'rolling back':
-      return warn(`rolling back from ${short(news.revision)} to ${short(news.to)}: ${because(news.failure)}`);
+      return rollingBack(news);
+    case 'stayed':
+      return warn(`${stayed(news)}: ${because(news.failure)}`);
     case 'kept':
       return error(`${short(news.revision)} is not accepted, but stays: ${because(news.failure)}`);
     case 'failed':
@@ -207,8 +209,18 @@ function saved({ changes, commits }: NewsOf<'saved'>, { localPath }: About): str
 
 function deployed({ revision, from, seconds, downtime }: Omit<NewsOf<'deployed'>, 'type'>): string {
   const was = from === null ? '' : ` (was ${short(from)})`;
-  const without = downtime === null ? '' : `, ${duration(downtime)} of it without the program`;
-  return `deployed ${short(revision)}${was} in ${duration(seconds)}${without}`;
+  const gap = downtime === 0 ? ', without a gap' : `, ${duration(downtime ?? 0)} of it without the program`;
+  return `deployed ${short(revision)}${was} in ${duration(seconds)}${downtime === null ? '' : gap}`;
+}
+
+function rollingBack({ revision, to, failure }: NewsOf<'rolling back'>): Sentence {
+  const what = `rolling back from ${short(revision)} to ${short(to)}`;
+  return failure === null ? info(`${what}: ${stopReasons.operator}`) : warn(`${what}: ${because(failure)}`);
+}
+
+function stayed({ revision, at }: NewsOf<'stayed'>): string {
+  if (revision === at) return `the new config is not accepted, and ${short(at)} runs on by the one before`;
+  return `${short(revision)} is not accepted, and ${short(at)} runs on`;
 }
 
 function failed(failure: Failure, retryIn: number | null, end: string): Sentence {

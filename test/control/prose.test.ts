@@ -105,6 +105,11 @@ const said: Readonly<Record<News['type'], readonly Said[]>> = {
       'info',
       'deployed 9c8d7e6 (was 3f2a1b0) in 4 s, 0.3 s of it without the program',
     ],
+    [
+      { type: 'deployed', revision, from, seconds: 4, downtime: 0 },
+      'info',
+      'deployed 9c8d7e6 (was 3f2a1b0) in 4 s, without a gap',
+    ],
     [{ type: 'deployed', revision, from: null, seconds: 4, downtime: null }, 'info', 'deployed 9c8d7e6 in 4 s'],
   ],
   'rolling back': [
@@ -112,6 +117,23 @@ const said: Readonly<Record<News['type'], readonly Said[]>> = {
       { type: 'rolling back', revision, to: from, failure },
       'warn',
       `rolling back from 9c8d7e6 to 3f2a1b0: ${what}. Check the address.`,
+    ],
+    [
+      { type: 'rolling back', revision, to: from, failure: null },
+      'info',
+      'rolling back from 9c8d7e6 to 3f2a1b0: its operator asked for it',
+    ],
+  ],
+  stayed: [
+    [
+      { type: 'stayed', revision, at: from, failure },
+      'warn',
+      `9c8d7e6 is not accepted, and 3f2a1b0 runs on: ${what}. Check the address.`,
+    ],
+    [
+      { type: 'stayed', revision, at: revision, failure },
+      'warn',
+      `the new config is not accepted, and 9c8d7e6 runs on by the one before: ${what}. Check the address.`,
     ],
   ],
   kept: [

@@ -874,6 +874,44 @@ suite('deploy and rollback', () => {
     assert.equal(stage.facts().good, 'a');
   });
 
+  for (const strategy of ['in place', 'side by side'] as const)
+    test(`${strategy}, a rollback is told as its operator's, whatever else has gone wrong before`, async () => {
+      const stage = await running(appConfig({ deployment: { strategy } }));
+      await moved(stage);
+      await stage.pass(3);
+      stage.world.tip = broken('remote-unreachable');
+      await stage.send({ type: 'check' });
+      await stage.send({ type: 'rollback' });
+      await stage.pass(3);
+      assert.equal(stage.facts().good, 'a');
+      assert.deepEqual(
+        stage.world.news.filter(({ type }) => type === 'rolling back'),
+        [{ type: 'rolling back', revision: 'b', to: 'a', failure: null }],
+      );
+    });
+
+  test('side by side, the program that leads is told to run on when another revision, or its own by a new config, is refused', async () => {
+    const dies = { fate: (revision: string) => (revision === 'b' ? { code: 3, signal: null } : null) };
+    const beside = appConfig({ deployment: { strategy: 'side by side' } });
+    const stage = await running(beside, dies);
+    await moved(stage);
+    await stage.pass(3);
+    stage.world.fate = () => ({ code: 4, signal: null });
+    const config = { ...beside, application: { ...beside.application, start: 'run shop anew' } };
+    await stage.send({ type: 'config', config });
+    await stage.pass(3);
+    assert.deepEqual(
+      stage.world.news.flatMap((news) =>
+        news.type === 'stayed' ? [[news.revision, news.at, news.failure.reason]] : [],
+      ),
+      [
+        ['b', 'a', 'it ended with exit code 3'],
+        ['a', 'a', 'it ended with exit code 4'],
+      ],
+    );
+    assert.deepEqual(alive(stage), ['a']);
+  });
+
   test('rollback during a test gives the test up', async () => {
     const hold = holding('test');
     const stage = await running(tested, { gate: hold.gate, head: 'a' }, { previous: 'z' });

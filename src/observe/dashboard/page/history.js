@@ -41,9 +41,7 @@ export function History({ entries, rejected, repository, now, onMore }) {
                 <time datetime=${entry.at} title=${clockTime(entry.at)}>${span(now - Date.parse(entry.at))} ago</time>
               </p>
               ${entry.reason !== '' && html`<p class="reason">${entry.reason}</p>`}
-              <p class="figures">
-                took ${took(entry.seconds)}${entry.downtime !== null && `, program down for ${took(entry.downtime)}`}
-              </p>
+              <p class="figures">took ${took(entry.seconds)}${entry.downtime !== null && `, ${gap(entry.downtime)}`}</p>
             </li>
           `,
         )}
@@ -51,4 +49,11 @@ export function History({ entries, rejected, repository, now, onMore }) {
       ${onMore && html`<p><button type="button" onClick=${onMore}>Show older ones</button></p>`}
     </section>
   `;
+}
+
+/**
+ * @param {number} downtime seconds
+ */
+function gap(downtime) {
+  return downtime === 0 ? 'without a gap' : `program down for ${took(downtime)}`;
 }
