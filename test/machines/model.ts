@@ -1,18 +1,28 @@
 import assert from 'node:assert/strict';
-import type { AnyActorRef, SnapshotFrom } from 'xstate';
+import type { AnyActorRef, AnyEventObject } from 'xstate';
 import { appMachine } from '../../machines/app.ts';
 import type { AppConfig } from '../../machines/config.ts';
-import { Failure } from '../../machines/failure.ts';
 import { processMachine } from '../../machines/process.ts';
-import { isSame } from '../../machines/policy.ts';
 import { programMachine } from '../../machines/program.ts';
 import type { Side } from '../../machines/protocol.ts';
 import { type Facts, noFacts, type Revision } from '../../machines/facts.ts';
 import { beginning, broken, type Chronicle, chronicle, contractState, type Look } from './invariants.ts';
+import { EventTexts, Memory } from './memory.ts';
 import { inert, type Outcome, player } from './player.ts';
+import {
+  type AppSnapshot,
+  inputs,
+  namesOf,
+  type ProcessSnapshot,
+  type ProgramSnapshot,
+  textOfApp,
+  textOfPast,
+  textOfProcess,
+  textOfProgram,
+} from './texts.ts';
 
-// An app, its program and its process, put together without any actor that runs: one pure logic for `xstate/graph`.
-// Timers fire in any order, slots answer in any way, processes die whenever they like.
+// An app, its programs and their processes, put together without any actor that runs: one pure logic for `xstate/graph`.
+// Timers fire in any order, slots answer in any way, processes die whenever they like (happenings.ts).
 
 const slots = Object.fromEntries(
   ['open', 'ask', 'fetch', 'test', 'pull', 'script', 'handOver', 'drain', 'shut', 'close'].map((slot) => [slot, inert]),
@@ -23,32 +33,36 @@ const machines = {
   process: processMachine.provide({ actors: { run: inert, endGently: inert, endByForce: inert } as never }),
 };
 
-/** What each of the two programs is played by; green only once it has been needed. */
-interface Parts {
-  readonly app: SnapshotFrom<typeof appMachine>;
-  readonly blue: SnapshotFrom<typeof programMachine>;
-  readonly green: SnapshotFrom<typeof programMachine> | null;
-  readonly blueProcess: SnapshotFrom<typeof processMachine> | null;
-  readonly greenProcess: SnapshotFrom<typeof processMachine> | null;
+/** The machines; green only once it has been needed. */
+export interface Parts {
+  readonly app: AppSnapshot;
+  readonly blue: ProgramSnapshot;
+  readonly green: ProgramSnapshot | null;
+  readonly blueProcess: ProcessSnapshot | null;
+  readonly greenProcess: ProcessSnapshot | null;
 }
-type Part = keyof Parts;
+export type Part = keyof Parts;
 type Process = 'blueProcess' | 'greenProcess';
 
 /** Where the played world is. */
-interface Ground {
+export interface Ground {
   /** What HEAD of the working copy is at; null while there is none. */
   readonly head: Revision | null;
   /** The revisions that the processes run, while they are alive. */
   readonly alive: Readonly<Record<Side, Revision | null>>;
   /** The releases that are on disk. */
   readonly ready: readonly Revision[];
+  /** A day has passed since whatever is dated. */
   readonly isLater: boolean;
 }
 
 /** One state of the model. */
 export interface Scene extends Parts, Ground {
   readonly status: 'active';
+  /** Two scenes of one model that have the same key are one. */
+  readonly key: string;
   readonly depth: number;
+  readonly look: Look;
   readonly past: Chronicle;
   /** What the way here has broken. */
   readonly broken: readonly string[];
@@ -74,43 +88,89 @@ export interface Setting {
   readonly isFallible: boolean;
 }
 
-const trouble = new Failure('internal', { doing: 'playing', subject: 'a part', reason: 'it failed' });
 const day = 24 * 3600 * 1000;
 let now = 0;
 
 const players = {
-  app: player<Parts['app']>('app', machines.app),
-  blue: player<Parts['blue']>('blue', machines.program),
-  green: player<NonNullable<Parts['green']>>('green', machines.program),
-  blueProcess: player<NonNullable<Parts[Process]>>('process', machines.process),
-  greenProcess: player<NonNullable<Parts[Process]>>('process', machines.process),
+  app: player<AppSnapshot>('app', machines.app),
+  blue: player<ProgramSnapshot>('blue', machines.program),
+  green: player<ProgramSnapshot>('green', machines.program),
+  blueProcess: player<ProcessSnapshot>('process', machines.process),
+  greenProcess: player<ProcessSnapshot>('process', machines.process),
 };
 
-/** The inputs of the slots that are at work, by their actors. */
-const inputs = new WeakMap<AnyActorRef, Record<string, unknown>>();
+/** What has been played of each machine by the configs of a setting. */
+class Memories {
+  readonly app: Memory<AppSnapshot>;
+  readonly blue: Memory<ProgramSnapshot>;
+  readonly green: Memory<ProgramSnapshot>;
+  readonly blueProcess = new Memory<ProcessSnapshot>(textOfProcess);
+  readonly greenProcess = new Memory<ProcessSnapshot>(textOfProcess);
+  private readonly events: EventTexts;
+
+  constructor({ configs }: Setting) {
+    const nameOf = namesOf(configs);
+    this.app = new Memory(textOfApp(nameOf));
+    this.blue = new Memory(textOfProgram(nameOf));
+    this.green = new Memory(textOfProgram(nameOf));
+    this.events = new EventTexts(nameOf);
+  }
+
+  begin(part: Part, input: unknown): Outcome<never> {
+    return this.of(part).keep(withInputs(players[part].begin(input) as Outcome<never>));
+  }
+
+  receive(part: Part, before: Parts[Part], event: AnyEventObject): Outcome<never> {
+    const text = `${now} ${this.events.of(event)}`;
+    const play = () => withInputs(players[part].receive(before as never, event) as Outcome<never>);
+    return this.of(part).recall(before as never, text, play);
+  }
+
+  private of(part: Part): Memory<never> {
+    return this[part] as unknown as Memory<never>;
+  }
+
+  /** Two scenes of the same key are one. */
+  keyOf({ app, blue, green, blueProcess, greenProcess }: Parts): string {
+    const numbers = [this.app.number(app), this.blue.number(blue), this.green.number(green)];
+    return [...numbers, this.blueProcess.number(blueProcess), this.greenProcess.number(greenProcess)].join();
+  }
+}
+
+/** Notes what the slots that now begin are to do: it belongs to what is at work. */
+function withInputs<Snapshot>(outcome: Outcome<Snapshot>): Outcome<Snapshot> {
+  const { children } = outcome.snapshot as { children: Record<string, AnyActorRef> };
+  for (const { id, input } of outcome.begun) {
+    const actor = children[id];
+    if (actor !== undefined) inputs.set(actor, input as Record<string, unknown>);
+  }
+  return outcome;
+}
 
 /** One event of the model being played: messages go to and fro until all is quiet. */
-class Play {
+export class Play {
   parts: { -readonly [K in keyof Parts]: Parts[K] };
   ground: Ground;
   readonly deeds: string[] = [];
-  private readonly post: { to: Part; event: { type: string } }[] = [];
+  private readonly memories: Memories;
+  private readonly post: { to: Part; event: AnyEventObject }[] = [];
 
-  constructor(parts: Parts, ground: Ground) {
-    const { app, blue, green, blueProcess, greenProcess } = parts;
+  constructor({ app, blue, green, blueProcess, greenProcess }: Parts, ground: Ground, memories: Memories) {
     const { head, alive, ready, isLater } = ground;
     this.parts = { app, blue, green, blueProcess, greenProcess };
     this.ground = { head, alive, ready, isLater };
+    this.memories = memories;
   }
 
   /** Delivers an event, and whatever is sent because of it. */
-  send(to: Part, event: { type: string }): void {
+  send(to: Part, event: AnyEventObject): void {
     this.post.push({ to, event });
     this.deliver();
   }
 
   begin(part: Part, input: unknown): void {
-    this.take(part, players[part].begin(input));
+    assert.equal(this.parts[part] ?? null, null, `a second ${part} is begun`);
+    this.take(part, this.memories.begin(part, input));
   }
 
   deliver(): void {
@@ -119,11 +179,11 @@ class Play {
     }
   }
 
-  private receive(part: Part, event: { type: string }): void {
+  private receive(part: Part, event: AnyEventObject): void {
     const snapshot = this.parts[part];
     if (snapshot === null || snapshot.status !== 'active') return;
     now = this.ground.isLater ? day : 0;
-    this.take(part, players[part].receive(snapshot as never, event));
+    this.take(part, this.memories.receive(part, snapshot, event));
   }
 
   /** Keeps what a machine came to, and posts what it sent. */
@@ -147,8 +207,8 @@ class Play {
     if (part === 'app' && isSide(id)) this.begin(id, input);
     const actor = children[id];
     if (part !== 'app' || isSide(id) || actor === undefined) return;
+    assert.ok(slotOf(actor) in slots, `${id} is no slot of an app`);
     const given = input as { revision?: string; hook?: string };
-    inputs.set(actor, given);
     this.deeds.push([given.hook ?? slotOf(actor), given.revision ?? ''].join(' ').trim());
   }
 
@@ -160,7 +220,7 @@ class Play {
     this.deeds.push(`gone ${alive}`);
     const { restart } = (this.parts[side] ?? this.parts.blue).context.config.application;
     if (exit.code === 0 && restart !== 'always') this.deeds.push(`proved ${alive}`);
-    this.send(processOf(side), { type: 'process.exited', exit, at: now } as never);
+    this.send(processOf(side), { type: 'process.exited', exit, at: now });
   }
 }
 
@@ -172,52 +232,64 @@ const owners: Readonly<Record<Part, Part | 'nobody'>> = {
   greenProcess: 'green',
 };
 
-const isSide = (id: string): id is Side => id === 'blue' || id === 'green';
-const processOf = (side: Side): Process => `${side}Process`;
-/** What happens to green says so. */
-const named = (type: string, side: Side) => (side === 'blue' ? type : `${type} (green)`);
-
-const slotOf = (actor: AnyActorRef) => (actor as unknown as { src: string }).src;
+export const isSide = (id: string): id is Side => id === 'blue' || id === 'green';
+export const processOf = (side: Side): Process => `${side}Process`;
+export const slotOf = (actor: AnyActorRef): string => (actor as unknown as { src: string }).src;
 
 /** The model of one setting, as `xstate/graph` takes it. */
 export function model(setting: Setting) {
   const config = setting.configs['base'];
   assert.ok(config !== undefined);
   const facts: Facts = { ...noFacts, ...setting.facts };
+  const memories = new Memories(setting);
+  const scenes = new Map<string, Scene>();
+  const scene = (parts: Parts, given: Ground, rest: Pick<Scene, 'depth' | 'look' | 'past' | 'broken'>): Scene => {
+    // Time that has passed is of no account where nothing is dated.
+    const ground = { ...given, isLater: given.isLater && isDated(parts) };
+    const { head, alive, ready, isLater } = ground;
+    const world = [head, alive.blue, alive.green, ready, isLater].join();
+    const text = [memories.keyOf(parts), world, textOfPast(rest.past), ...rest.broken].join(';');
+    const known = scenes.get(text);
+    if (known !== undefined) return known;
+    const made: Scene = { status: 'active', key: String(scenes.size), ...parts, ...ground, ...rest };
+    scenes.set(text, made);
+    return made;
+  };
   const first = () => {
     const nobody = { blue: null, green: null };
     const ground: Ground = { head: setting.head, alive: nobody, ready: [], isLater: false };
-    const play = new Play({ green: null, blueProcess: null, greenProcess: null } as Parts, ground);
+    const play = new Play({ green: null, blueProcess: null, greenProcess: null } as Parts, ground, memories);
     play.begin('app', { name: 'shop', config, facts, now: () => now, random: () => 0.5 });
     play.deliver();
-    return scene(play, { depth: 0, past: beginning(facts), broken: [] });
+    const seen = look(play.parts, play.ground);
+    return scene(play.parts, play.ground, { depth: 0, look: seen, past: beginning(facts), broken: [] });
   };
   return {
     getInitialSnapshot: first,
     transition: (before: Scene, { type, play }: Happening): Scene => {
-      const stage = new Play(before, before);
+      const stage = new Play(before, before, memories);
       const faults: string[] = [];
       try {
         play(stage);
       } catch (thrown) {
         faults.push(`no event makes a machine throw: ${String(thrown)}`);
       }
-      const moment = {
-        before: look(before),
-        event: type,
-        deeds: stage.deeds,
-        after: look({ ...stage.parts, ...stage.ground }),
-      };
+      const { parts, ground, deeds } = stage;
+      const after = look(parts, ground);
+      const moment = { before: before.look, event: type, deeds, after };
       const past = chronicle(before.past, moment);
-      return scene(stage, { depth: before.depth + 1, past, broken: [...faults, ...broken(moment, past)] });
+      const found = [...faults, ...broken(moment, past)];
+      return scene(parts, ground, { depth: before.depth + 1, look: after, past, broken: found });
     },
     getPersistedSnapshot: (snapshot: Scene) => snapshot,
     config: undefined,
   };
 }
 
-function scene({ parts, ground }: Play, rest: { depth: number; past: Chronicle; broken: readonly string[] }): Scene {
-  return { status: 'active', ...parts, ...ground, ...rest };
+/** Whether it matters what the time is. */
+export function isDated({ app }: Pick<Parts, 'app'>): boolean {
+  const { provingUntil, rejected } = app.context.facts;
+  return provingUntil !== null || rejected.some(({ why }) => why === 'test failed');
 }
 
 /** The app's state by the words of the contract. */
@@ -225,224 +297,21 @@ export function stateOf({ app }: Pick<Scene, 'app'>): string {
   return contractState(app.value);
 }
 
-function look(parts: Parts & Ground): Look {
-  const { app, alive } = parts;
+function look(parts: Parts, { alive }: Ground): Look {
+  const { app } = parts;
   const { application, deployment } = app.context.config;
+  const { lead, program, other, facts } = app.context;
   return {
     state: stateOf(parts),
     isBeside: app.matches('beside'),
-    isEnding: [app.context.program, app.context.other].some(({ state }) => state === 'stopping'),
+    isEnding: program.state === 'stopping' || other.state === 'stopping',
     isSideBySide: deployment.strategy === 'side by side',
-    lead: app.context.lead,
-    leading: app.context.program.revision,
-    facts: app.context.facts,
-    program: app.context.program.state,
+    lead,
+    leading: program.revision,
+    facts,
+    program: program.state,
     alive: [alive.blue, alive.green].filter((revision) => revision !== null),
     hasProgram: application.start !== null,
     isServer: application.start !== null && application.restart === 'always',
-  };
-}
-
-/** Everything that can happen in a scene. */
-export function happenings(setting: Setting): (scene: Scene) => Happening[] {
-  const orders = setting.orders.map((text) => order(setting, text));
-  return (scene) => {
-    if (scene.app.status !== 'active') return [];
-    const ends = (['blue', 'green'] as const).flatMap((side) => deaths(setting, scene, side));
-    return [...orders, ...answers(setting, scene), ...ends, ...timers(scene)];
-  };
-}
-
-function order({ configs }: Setting, text: string): Happening {
-  const [type = '', object = null] = text.split(' ');
-  const event =
-    type === 'config'
-      ? { type, config: configs[object ?? ''] }
-      : type === 'deploy'
-        ? { type, revision: object === '*' ? null : object }
-        : { type };
-  return { type: text, isOrder: true, play: (stage) => stage.send('app', event) };
-}
-
-/** What the slots of the app that are at work may answer. */
-function answers({ tips, isFallible }: Setting, { app, head, ready }: Scene): Happening[] {
-  return Object.entries(app.children).flatMap(([id, actor]) => {
-    if (actor === undefined || isSide(id)) return [];
-    const slot = slotOf(actor);
-    const input = inputs.get(actor) ?? {};
-    const revision = String(input['revision']);
-    const done = (label: string, output: unknown, effect?: (stage: Play) => void): Happening => ({
-      type: `answer ${label}`,
-      isOrder: false,
-      play: (stage) => {
-        effect?.(stage);
-        stage.send('app', { type: `xstate.done.actor.${id}`, output, actorId: id } as never);
-      },
-    });
-    const place = (stage: Play) => {
-      const known = stage.ground.ready;
-      const ready = isReleased && !known.includes(revision) ? [...known, revision].toSorted() : known;
-      stage.ground = { ...stage.ground, head: revision, ready };
-    };
-    const isReleased = app.context.config.deployment.strategy === 'side by side';
-    const directory = isReleased ? `/srv/shop/releases/${revision}` : '/srv/shop';
-    const failed: Happening = {
-      type: `answer ${slot} failed`,
-      isOrder: false,
-      play: (stage) => stage.send('app', { type: `xstate.error.actor.${id}`, error: trouble, actorId: id } as never),
-    };
-    const failures = isFallible ? [failed] : [];
-    switch (slot) {
-      case 'open': {
-        // A release that runs is not what was last prepared.
-        const found = (isReleased ? (input['running'] as Revision | null) : null) ?? head;
-        return [
-          ...(input['want'] === 'place'
-            ? [done('open', { head: found, directory, branch: 'main', tip: null })]
-            : tips.map((tip) => done(`open ${tip}`, { head: found, directory, branch: 'main', tip }))),
-          ...failures,
-        ];
-      }
-      case 'ask':
-        return [...tips.map((tip) => done(`ask ${tip}`, { tip })), ...failures];
-      case 'fetch':
-        return [done('fetch', { revision, commits: 1, authors: [], subject: '' }), ...failures];
-      case 'test': {
-        const passed = done('test passed', { kind: 'passed' }, (stage) => stage.deeds.push(`passed ${revision}`));
-        const verdicts = ['failed', 'pending'].map((kind) => done(`test ${kind}`, { kind, failure: trouble }));
-        return isFallible ? [passed, ...verdicts, failed] : [passed];
-      }
-      case 'pull':
-        return [
-          done('pull', { saved: null, commits: [], directory, isFresh: !ready.includes(revision) }, place),
-          ...failures,
-        ];
-      default:
-        return [done(slot, undefined), ...failures];
-    }
-  });
-}
-
-/** What may become of a process, and of its watchdog. */
-function deaths({ isFallible }: Setting, scene: Scene, side: Side): Happening[] {
-  const { [processOf(side)]: process, [side]: program } = scene;
-  const alive = scene.alive[side];
-  if (process === null || program === null) return [];
-  const part = processOf(side);
-  const happening = (type: string, play: Happening['play']): Happening => ({
-    type: named(type, side),
-    isOrder: false,
-    play,
-  });
-  const list: Happening[] = [];
-  const { revision } = process.context;
-  const at = (id: string) => process.children[id];
-  const slot = Object.keys(process.children).find((id) => slotOf(at(id) as AnyActorRef) !== 'run');
-  const done = (stage: Play) => stage.send(part, { type: `xstate.done.actor.${slot}`, actorId: slot } as never);
-  if (process.matches('starting')) {
-    list.push(
-      happening('spawned', (stage) => {
-        stage.ground = { ...stage.ground, alive: { ...stage.ground.alive, [side]: revision } };
-        stage.deeds.push(`spawn ${revision}`);
-        stage.send(part, { type: 'process.spawned', pid: 1, at: now } as never);
-      }),
-    );
-    const failed = { type: 'process.failed', failure: trouble, at: now };
-    if (isFallible) list.push(happening('not spawned', (stage) => stage.send(part, failed)));
-  }
-  if (alive !== null && isFallible) {
-    list.push(happening('exits 0', (stage) => stage.end(side, { code: 0, signal: null })));
-    list.push(happening('exits 1', (stage) => stage.end(side, { code: 1, signal: null })));
-  }
-  if (slot !== undefined) {
-    list.push(
-      happening('ended', (stage) => {
-        stage.end(side, { code: null, signal: 'SIGTERM' });
-        done(stage);
-      }),
-    );
-    const failed = { type: `xstate.error.actor.${slot}`, error: trouble, actorId: slot };
-    const isKilling = slotOf(at(slot) as AnyActorRef) === 'endByForce';
-    const fail = happening('not ended', (stage) => {
-      if (isKilling && alive !== null) stage.deeds.push(`stuck ${alive}`);
-      stage.send(part, failed);
-    });
-    if (isFallible) list.push(fail);
-  }
-  if (program.children['watchdog'] === undefined) return list;
-  const report = (type: string) => happening(type, (stage) => stage.send(side, { type, failure: trouble } as never));
-  return [...list, report('watchdog.healthy'), ...(isFallible ? [report('watchdog.unhealthy')] : [])];
-}
-
-/** The timers that run, each of which may fire next. */
-function timers(scene: Scene): Happening[] {
-  const later: Happening = {
-    type: 'a day passes',
-    isOrder: false,
-    play: (stage) => (stage.ground = { ...stage.ground, isLater: true }),
-  };
-  const list: Happening[] = scene.isLater ? [] : [later];
-  for (const part of ['app', 'blue', 'green', 'blueProcess', 'greenProcess'] as const) {
-    const snapshot = scene[part];
-    const side: Side = part.startsWith('green') ? 'green' : 'blue';
-    if (snapshot === null) continue;
-    const { _nodes: nodes } = snapshot as unknown as { _nodes: { after: { eventType: string; delay: unknown }[] }[] };
-    const pending = new Map(nodes.flatMap(({ after }) => after.map(({ eventType, delay }) => [eventType, delay])));
-    for (const [type, delay] of pending) {
-      list.push({
-        type: named(`timer ${String(delay)}`, side),
-        isOrder: false,
-        play: (stage) => {
-          const alive = stage.ground.alive[side];
-          if (delay === 'settle' && alive !== null) stage.deeds.push(`proved ${alive}`);
-          if (delay === 'stuckTimeout' && alive !== null) stage.deeds.push(`stuck ${alive}`);
-          stage.send(part, { type });
-        },
-      });
-    }
-  }
-  return list;
-}
-
-/** A scene by what matters of it: two scenes of the same text have the same future. */
-export function textOf(setting: Setting): (scene: Scene) => string {
-  const names = new Map(Object.entries(setting.configs).map(([name, config]) => [config, name]));
-  /** By what they say: where they run is a config's own. */
-  const nameOf = (config: AppConfig | null): string => {
-    if (config === null) return '';
-    const known = names.get(config);
-    if (known !== undefined) return known;
-    const placed = { ...config, repository: { ...config.repository, localPath: '/srv/shop' } };
-    const [, found = ''] = [...names].find(([each]) => isSame(each, placed)) ?? [];
-    names.set(config, found);
-    return found;
-  };
-  const ofProgram = (program: Parts['green']) =>
-    program && [
-      [program.value, program.context.revision, nameOf(program.context.config), program.context.verdict],
-      [program.context.ending, Math.min(program.context.exits, 4), program.context.health],
-    ];
-  return (scene) => {
-    const { app, head, ready, alive, isLater, past, broken } = scene;
-    const { facts, opened, asked, target, attempt, wish, leave, tested, checkAgain, condemned, held } = app.context;
-    const { rejected, provingUntil, ...durable } = facts;
-    return JSON.stringify([
-      app.value,
-      nameOf(app.context.config),
-      nameOf(held),
-      durable,
-      rejected.map(({ revision, why }) => [revision, why]),
-      provingUntil !== null,
-      app.matches('cloning') ? opened : null,
-      app.matches('checking') ? asked : null,
-      [target, attempt?.revision, attempt?.byHand, wish, leave, checkAgain, condemned !== null],
-      [tested, app.context.scriptTries, app.context.nextCheck !== null, app.context.program.state],
-      [app.context.lead, app.context.other.state, ready],
-      ofProgram(scene.blue),
-      ofProgram(scene.green),
-      [scene.blueProcess?.value, scene.greenProcess?.value, alive, head, isLater],
-      past,
-      broken,
-    ]);
   };
 }

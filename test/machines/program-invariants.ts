@@ -151,7 +151,7 @@ interface Invariant {
   readonly isBroken: (deed: Deed, past: Past) => boolean;
 }
 
-const is = (deed: Deed, verb: string) => deed.what.split(' ')[0] === verb;
+const is = ({ what }: Deed, verb: string) => what === verb || what.startsWith(`${verb} `);
 const isAsked = ({ cause, isRetry, exits }: Past) => cause === 'asked' || isRetry || exits === 0;
 
 const invariants: readonly Invariant[] = [

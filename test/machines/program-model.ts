@@ -1,22 +1,24 @@
 import assert from 'node:assert/strict';
-import type { AnyActorRef, AnyEventObject, SnapshotFrom } from 'xstate';
+import type { AnyActorRef, AnyEventObject } from 'xstate';
 import type { AppConfig } from '../../machines/config.ts';
 import { Failure } from '../../machines/failure.ts';
 import { processMachine } from '../../machines/process.ts';
 import { programMachine } from '../../machines/program.ts';
 import type { ProgramTold, ProgramState } from '../../machines/protocol.ts';
+import { EventTexts, Memory } from './memory.ts';
 import { inert, type Outcome, player } from './player.ts';
 import { beginning, broken, type Deed, heed, type Life, type Past, remember, type Word } from './program-invariants.ts';
+import { namesOf, type ProcessSnapshot, type ProgramSnapshot, textOfProcess, textOfProgram } from './texts.ts';
 
 // A program and its process without any actor that runs, as one pure logic for `xstate/graph`. Time is a number: it
 // passes by the second, or leaps to the next timer.
 
 const players = {
-  program: player<SnapshotFrom<typeof programMachine>>(
+  program: player<ProgramSnapshot>(
     'program',
     programMachine.provide({ actors: { process: inert, watchdog: inert } as never }),
   ),
-  process: player<SnapshotFrom<typeof processMachine>>(
+  process: player<ProcessSnapshot>(
     'process',
     processMachine.provide({ actors: { run: inert, endGently: inert, endByForce: inert } as never }),
   ),
@@ -35,8 +37,10 @@ interface Timer {
 export interface Scene {
   readonly status: 'active';
   readonly depth: number;
-  readonly program: SnapshotFrom<typeof programMachine>;
-  readonly process: SnapshotFrom<typeof processMachine> | null;
+  /** Two scenes of one model that have the same key are one. */
+  readonly key: string;
+  readonly program: ProgramSnapshot;
+  readonly process: ProcessSnapshot | null;
   readonly now: number;
   readonly timers: readonly Timer[];
   readonly alive: readonly Life[];
@@ -63,15 +67,44 @@ export interface Setting {
 
 const trouble = new Failure('internal', { doing: 'playing', subject: 'a part', reason: 'it failed' });
 
+/** What has been played of both machines by the configs of a setting; neither of them knows what the time is. */
+class Memories {
+  readonly program: Memory<ProgramSnapshot>;
+  readonly process = new Memory<ProcessSnapshot>(textOfProcess);
+  readonly nameOf: (config: AppConfig | null) => string;
+  private readonly events: EventTexts;
+
+  constructor({ configs }: Setting) {
+    this.nameOf = namesOf(configs);
+    this.program = new Memory(textOfProgram(this.nameOf));
+    this.events = new EventTexts(this.nameOf);
+  }
+
+  begin(part: Part, input: unknown): Outcome<never> {
+    return this.of(part).keep(players[part].begin(input) as Outcome<never>);
+  }
+
+  receive(part: Part, before: Scene[Part], event: AnyEventObject): Outcome<never> {
+    const play = () => players[part].receive(before as never, event) as Outcome<never>;
+    return this.of(part).recall(before as never, this.events.of(event), play);
+  }
+
+  private of(part: Part): Memory<never> {
+    return this[part] as unknown as Memory<never>;
+  }
+}
+
 type Draft = { -readonly [Key in keyof Scene]: Scene[Key] };
 
 /** One event being played: messages go to and fro until all is quiet; every deed is held against the invariants. */
 class Play {
   readonly scene: Draft;
+  private readonly memories: Memories;
   private readonly post: { to: Part; event: AnyEventObject }[] = [];
 
-  constructor(scene: Scene) {
+  constructor(scene: Scene, memories: Memories) {
     this.scene = { ...scene, depth: scene.depth + 1 };
+    this.memories = memories;
   }
 
   /** A word is heard before what it leads to. */
@@ -110,7 +143,7 @@ class Play {
   private receive({ to, event }: { to: Part; event: AnyEventObject }): void {
     const snapshot = this.scene[to];
     if (snapshot === null || snapshot.status !== 'active') return;
-    this.take(to, players[to].receive(snapshot as never, event) as Outcome<never>);
+    this.take(to, this.memories.receive(to, snapshot, event));
   }
 
   private take(part: Part, { snapshot, sent, begun, timers }: Outcome<never>): void {
@@ -129,7 +162,7 @@ class Play {
     const { revision } = input as { revision: string };
     const isSecond = this.scene.process !== null || this.scene.alive.length > 0;
     this.did(isSecond ? `second ${revision}` : `begin ${revision}`);
-    this.take('process', players.process.begin(input) as Outcome<never>);
+    this.take('process', this.memories.begin('process', input));
   }
 
   private pass(from: Part, to: string, event: AnyEventObject): void {
@@ -150,31 +183,44 @@ class Play {
 }
 
 /** The model of one setting, as `xstate/graph` takes it. */
-export function model({ configs }: Setting) {
-  const config = configs['base'];
+export function model(setting: Setting) {
+  const config = setting.configs['base'];
   assert.ok(config !== undefined);
+  const memories = new Memories(setting);
+  const textOf = text(memories);
+  const scenes = new Map<string, Scene>();
+  const same = (draft: Draft): Scene => {
+    const said = textOf(draft);
+    const known = scenes.get(said);
+    if (known !== undefined) return known;
+    draft.key = String(scenes.size);
+    scenes.set(said, draft);
+    return draft;
+  };
   return {
-    getInitialSnapshot: (): Scene => ({
-      status: 'active',
-      depth: 0,
-      program: players.program.begin({ name: 'shop', side: 'blue', config }).snapshot,
-      process: null,
-      now: 0,
-      timers: [],
-      alive: [],
-      said: 'down',
-      past: beginning(config),
-      broken: [],
-    }),
+    getInitialSnapshot: (): Scene =>
+      same({
+        status: 'active',
+        depth: 0,
+        key: '',
+        program: memories.begin('program', { name: 'shop', side: 'blue', config }).snapshot,
+        process: null,
+        now: 0,
+        timers: [],
+        alive: [],
+        said: 'down',
+        past: beginning(config),
+        broken: [],
+      }),
     transition: (before: Scene, { play }: Happening): Scene => {
-      const stage = new Play(before);
+      const stage = new Play(before, memories);
       try {
         play(stage);
         stage.did('rest');
       } catch (thrown) {
         stage.scene.broken = [...stage.scene.broken, `no event makes a machine throw: ${String(thrown)}`];
       }
-      return stage.scene;
+      return same(stage.scene);
     },
     getPersistedSnapshot: (snapshot: Scene) => snapshot,
     config: undefined,
@@ -269,10 +315,10 @@ function time({ timers, now }: Scene): Happening[] {
   const next = Math.min(...timers.map(({ due }) => due));
   const due = timers.filter((timer) => timer.due === next);
   const leaps = due.map((timer) =>
-    fate(`timer ${nameOf(timer)}`, (stage) => {
+    fate(`timer ${timerOf(timer)}`, (stage) => {
       stage.scene.now = next;
       stage.scene.timers = stage.scene.timers.filter((other) => other !== timer);
-      stage.hear(`timer ${nameOf(timer)}`);
+      stage.hear(`timer ${timerOf(timer)}`);
       stage.send(timer.part, timer.event);
     }),
   );
@@ -281,23 +327,21 @@ function time({ timers, now }: Scene): Happening[] {
 }
 
 /** `xstate.after.settle.program.instance…` is the timer `settle`. */
-const nameOf = ({ event }: Timer) => event.type.split('.')[2] ?? '';
+const timerOf = ({ event }: Timer) => event.type.split('.')[2] ?? '';
 
 /** A scene by what matters of it: two scenes of the same text have the same future. */
-export function textOf(setting: Setting): (scene: Scene) => string {
-  const names = new Map(Object.entries(setting.configs).map(([name, config]) => [config, name]));
+function text({ program: programs, process: processes, nameOf }: Memories): (scene: Scene) => string {
   return ({ program, process, now, timers, alive, said, past, broken: faults }) => {
-    const { revision, config, verdict, ending, exits, health, last, adopted } = program.context;
-    const { begunAt, endedAt, config: known, ...told } = past;
+    const { begunAt, endedAt, config, ...told } = past;
     // What is longer ago than any time that is asked about is as good as any other.
     const ago = (at: number) => Math.min(now - at, 10 * second);
-    return JSON.stringify([
-      [program.value, revision, names.get(config), verdict, ending, exits, health, adopted, last?.exit],
-      [process?.value, process?.context.exit, process?.context.adopted],
-      timers.map((timer) => `${nameOf(timer)} ${timer.due - now}`).toSorted(),
-      [alive.map(({ since, ...life }) => [life, ago(since)]), said, program.children['watchdog'] !== undefined],
-      [told, names.get(known), ago(begunAt), ago(endedAt)],
-      faults,
-    ]);
+    const lives = alive.map(({ since, revision, isAdopted }) => [revision, isAdopted, ago(since)].join());
+    const pending = timers.map((timer) => `${timerOf(timer)} ${timer.due - now}`).toSorted();
+    return [
+      [programs.number(program), processes.number(process), said].join(),
+      [pending.join(), lives.join('+')].join('|'),
+      [...Object.values(told), nameOf(config), ago(begunAt), ago(endedAt)].join(),
+      ...faults,
+    ].join(';');
   };
 }
