@@ -12,6 +12,9 @@ import { type Root, treeOf } from './tree.ts';
 /** How often it is looked whether adopted processes are there, milliseconds: an end is to be known within 250. */
 const lookEvery = 240;
 
+/** Of so many looks one tells zombies as well, which costs twice as much. */
+const closeLookEvery = 8;
+
 /**
  * Follows a program that is running already. Reports as `startProgram` does; how it will end nobody can tell, so that
  * its exit has neither code nor signal.
@@ -55,6 +58,9 @@ const watched = new Set<Watched>();
 let timer: NodeJS.Timeout | undefined;
 let looks = 0;
 
+/** Whether one of them has been found a zombie: init, whose children they are, is not one that reaps at once. */
+let areZombiesLeft = false;
+
 /** One timer serves all of them. */
 function whenGone(root: Root, gone: () => void): () => void {
   const one = { root, sight: here.sightOf(root.pid), gone };
@@ -81,6 +87,9 @@ function forget(one: Watched): void {
 }
 
 function isThere({ root, sight }: Watched): boolean {
-  if (sight !== null) return sight.glance() ?? isAlive(root);
-  return looks % here.wholeLookEvery === 0 ? isAlive(root) : isTaken(root.pid);
+  if (sight === null) return looks % here.wholeLookEvery === 0 ? isAlive(root) : isTaken(root.pid);
+  if (!areZombiesLeft && looks % closeLookEvery !== 0) return isTaken(root.pid);
+  const found = sight.glance() ?? isAlive(root);
+  areZombiesLeft ||= !found && isTaken(root.pid);
+  return found;
 }
