@@ -1,5 +1,5 @@
 import type { Actor, ActorRefFrom, SnapshotFrom } from 'xstate';
-import { failureOf, mayCheck } from '../machines/app-context.ts';
+import { failureOf, mayCheck, runningConfig } from '../machines/app-context.ts';
 import type { appMachine } from '../machines/app.ts';
 import type { Failure } from '../machines/failure.ts';
 import type { Entry } from '../machines/folder.ts';
@@ -70,7 +70,21 @@ function statusOf(actor: AppActor, configFailure: Failure | null, troubleOf: Tro
   const { paused, pinned, branch } = facts;
   const failure = failureOf(context) ?? troubleOf(name);
   const state = stateName(value);
-  return toStatus({ name, state, paused, pinned, branch, facts, program, nextCheck, failure, configFailure });
+  const { localPath } = runningConfig(context).repository;
+  return toStatus({
+    name,
+    state,
+    paused,
+    pinned,
+    branch,
+    facts,
+    program,
+    other: context.other,
+    directory: localPath,
+    nextCheck,
+    failure,
+    configFailure,
+  });
 }
 
 /** A time as the wall clock shows it. */
@@ -87,6 +101,8 @@ function waiting(entry: Entry): AppStatus {
     branch: null,
     facts: noFacts,
     program: noProgram,
+    other: noProgram,
+    directory: null,
     nextCheck: null,
     failure: null,
     configFailure: problemOf(entry),

@@ -133,10 +133,13 @@ function stateStyle({ state }: AppStatus): Style | undefined {
   return state === 'stopped' ? 'gray' : 'yellow';
 }
 
-function programOf({ program }: AppStatus, now: number): string {
-  const pid = program.pid === null ? '' : ` ${program.pid}`;
+function programOf({ program, beside }: AppStatus, now: number): string {
   const up = program.since === null || program.pid === null ? '' : ` ${span(now - Date.parse(program.since))}`;
-  return `${program.state}${pid}${up}`;
+  return `${processOf(program)}${up}${beside === null ? '' : ` + ${processOf(beside)}`}`;
+}
+
+function processOf({ state, pid }: Pick<AppStatus['program'], 'state' | 'pid'>): string {
+  return pid === null ? state : `${state} ${pid}`;
 }
 
 function programStyle({ program }: AppStatus): Style | undefined {

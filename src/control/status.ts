@@ -27,6 +27,14 @@ export interface AppStatus {
   /** ISO 8601. */
   readonly nextCheck: string | null;
   readonly error: StatusError | null;
+  /** Where the revision stands: the working copy, or its release; null as long as there is none. */
+  readonly directory: string | null;
+  /** A second program beside it: a release on trial, or one on its way out. */
+  readonly beside: {
+    readonly revision: string | null;
+    readonly state: ProgramState;
+    readonly pid: number | null;
+  } | null;
 }
 
 export interface StatusError {
@@ -44,6 +52,9 @@ export interface AppView {
   readonly branch: string | null;
   readonly facts: Pick<Facts, 'current' | 'previous' | 'rejected'>;
   readonly program: ProgramStatus;
+  /** The one that does not lead. */
+  readonly other: ProgramStatus;
+  readonly directory: string | null;
   /** Milliseconds since the epoch. */
   readonly nextCheck: number | null;
   /** Why the last attempt failed, until one succeeds. */
@@ -57,7 +68,7 @@ export interface AppView {
  * looks here, then what stands in the way of deploying, then why the program is not up.
  */
 export function toStatus(view: AppView): AppStatus {
-  const { name, state, paused, pinned, branch, facts, program } = view;
+  const { name, state, paused, pinned, branch, facts, program, other } = view;
   return {
     name,
     state,
@@ -71,12 +82,15 @@ export function toStatus(view: AppView): AppStatus {
       state: program.state,
       pid: program.pid,
       since: isoTime(program.since),
-      restarts: program.restarts,
+      // Whichever leads: it never counts down.
+      restarts: program.restarts + other.restarts,
       adopted: program.adopted,
     },
     health: program.health,
     nextCheck: isoTime(view.nextCheck),
     error: toError(view.configFailure ?? view.failure ?? program.failure),
+    directory: facts.current === null ? null : view.directory,
+    beside: other.state === 'down' ? null : { revision: other.revision, state: other.state, pid: other.pid },
   };
 }
 

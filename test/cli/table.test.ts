@@ -56,6 +56,11 @@ suite('The table of status', () => {
     ]);
   });
 
+  test('shows what runs beside the program that leads', () => {
+    const beside = { revision: 'd'.repeat(40), state: 'starting', pid: 4712 } as const;
+    assert.match(statusLine(appStatus('shop', { beside }), now), /^shop: running, up 4711 30s \+ starting 4712, /);
+  });
+
   const golden = {
     60: [
       'APP        STATE       PROGRAM       HEALTH     REVISION',

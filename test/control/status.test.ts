@@ -13,6 +13,8 @@ const view: AppView = {
   branch: 'main',
   facts: { ...noFacts, current: 'c'.repeat(40), previous: 'b'.repeat(40) },
   program: { ...noProgram, state: 'up', pid: 4711, since: 0, restarts: 2, adopted: true, health: 'healthy' },
+  other: noProgram,
+  directory: '/srv/shop',
   nextCheck: 60_000,
   failure: null,
   configFailure: null,
@@ -30,8 +32,21 @@ suite('Status', () => {
       `{"name":"shop","state":"running","paused":false,"pinned":true,"branch":"main","revision":"${'c'.repeat(40)}",` +
         `"previous":"${'b'.repeat(40)}","rejected":[],"program":{"state":"up","pid":4711,` +
         '"since":"1970-01-01T00:00:00.000Z","restarts":2,"adopted":true},"health":"healthy",' +
-        '"nextCheck":"1970-01-01T00:01:00.000Z","error":null}',
+        '"nextCheck":"1970-01-01T00:01:00.000Z","error":null,"directory":"/srv/shop","beside":null}',
     );
+  });
+
+  test('shows what runs beside the program that leads, and counts the restarts of both', () => {
+    const other = { ...noProgram, state: 'up', pid: 4712, restarts: 3, revision: 'd'.repeat(40) } as const;
+    const { beside, program } = toStatus({ ...view, other });
+    assert.deepEqual(beside, { revision: 'd'.repeat(40), state: 'up', pid: 4712 });
+    assert.deepEqual([program.pid, program.restarts], [4711, 5]);
+    const { beside: gone, program: alone } = toStatus({ ...view, other: { ...other, state: 'down', pid: null } });
+    assert.deepEqual([gone, alone.restarts], [null, 5]);
+  });
+
+  test('shows no folder as long as there is nothing in it', () => {
+    assert.equal(toStatus({ ...view, facts: noFacts }).directory, null);
   });
 
   test('lists rejected revisions by their ids', () => {

@@ -10,7 +10,8 @@ import { Failure, oneLine, withoutUrlSecrets } from '../../../machines/failure.t
 const shown = new Set(
   `
   type kind actorId hook want signal ref
-  name file branch head tip revision from good previous current pulling tested placedAt way result leave why
+  name file branch head tip revision from good previous current pulling tested placedAt directory way result leave why
+  lead side by
   state health verdict ending
   remotePath localPath remote strategy restart stopSignal host
   `

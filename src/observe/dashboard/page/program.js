@@ -32,7 +32,7 @@ const kept = new Map();
  * @param {{ app: AppStatus, now: number, isLive: boolean }} props
  */
 export function Program({ app, now, isLive }) {
-  const { name, program } = app;
+  const { name, program, beside } = app;
   const samples = useSamples(name, program.pid, isLive);
   const last = samples.at(-1);
   const shares = sharesOf(samples);
@@ -49,6 +49,13 @@ export function Program({ app, now, isLive }) {
           <dt>Process</dt>
           <dd>${program.pid ?? '–'}${hasFigures && last.processes > 1 && ` and ${last.processes - 1} more`}</dd>
         </div>
+        ${
+          beside &&
+          html`<div>
+            <dt>Beside it</dt>
+            <dd>${beside.revision?.slice(0, 7)} ${beside.state}</dd>
+          </div>`
+        }
         <div>
           <dt>Restarts</dt>
           <dd>${program.restarts}</dd>
