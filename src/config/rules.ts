@@ -105,8 +105,16 @@ function doubtful(checked: Checked): readonly Doubt[] {
       ['deployment.strategy'],
       when(
         isBeside && hasProgram && !switching.some((key) => isGiven(key)),
-        'has both releases listen on the same port, where the second one cannot',
-        'write application.listen, application.proxy or scripts.switch',
+        'has two releases run at once, and the second finds the port of the first taken',
+        'write application.listen, application.proxy or scripts.switch; a program without a port needs none of them',
+      ),
+    ],
+    [
+      ['watchdog.host', 'watchdog.port'],
+      when(
+        isBeside && !JSON.stringify(values.watchdog).includes('{port}'),
+        'asks whichever release answers there, the one before as well as the one on trial',
+        'write {port} as the port: each release finds its own in HUDDLE_PORT',
       ),
     ],
     [

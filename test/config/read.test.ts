@@ -415,6 +415,7 @@ suite('A value that does not fit', () => {
 });
 
 suite('Combinations that are hardly meant', () => {
+  const beside = { strategy: 'side by side' };
   const noted: readonly (readonly [
     title: string,
     sections: Readonly<Record<string, unknown>>,
@@ -432,6 +433,27 @@ suite('Combinations that are hardly meant', () => {
       'a request that is never sent',
       { application: { start: 'x' }, watchdog: { request: 'ping' } },
       ['watchdog.request'],
+    ],
+    ['two releases at once on one port', { application: { start: 'x' }, deployment: beside }, ['deployment.strategy']],
+    ...[
+      { application: { start: 'exec x', listen: 80 } },
+      { application: { start: 'x', proxy: 80 } },
+      { application: { start: 'x' }, scripts: { switch: 'turn' } },
+    ].map((door) => [`of those none: ${JSON.stringify(door)}`, { ...door, deployment: beside }, []] as const),
+    [
+      'a watchdog that asks one release about the other',
+      { application: { start: 'x', proxy: 80 }, deployment: beside, watchdog: { host: 'http://[::1]/', port: 81 } },
+      ['watchdog.host', 'watchdog.port'],
+    ],
+    [
+      'one that asks each release about itself is none',
+      { application: { start: 'x', proxy: 80 }, deployment: beside, watchdog: { port: '{port}' } },
+      [],
+    ],
+    [
+      'what is for releases, in place',
+      { deployment: { keep: 2, shared: 'a' }, application: { start: 'x', 'drain timeout': 1 } },
+      ['deployment.keep', 'deployment.shared', 'application.drain timeout'],
     ],
     ['a time for a test that is not there', { test: { timeout: 5 } }, ['test.timeout']],
     ['a time for scripts that are not there', { scripts: { timeout: 5 } }, ['scripts.timeout']],
