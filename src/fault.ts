@@ -56,6 +56,41 @@ export const faultPoints = [
   'candidate.before',
   'candidate.after',
   'candidate.removed',
+  // Side by side: releases on disk. `unkept`: its ref has gone, its files have not.
+  'release.begin.before',
+  'release.begin.after',
+  'release.ready.before',
+  'release.ready.after',
+  'release.unkept',
+  'release.removed',
+  'current.before',
+  'current.after',
+  'shared.link.before',
+  'shared.link.after',
+  // From in place to side by side, and back. `cleared`: what was in the local path has gone; `left`: so has its index;
+  // `returned`: what was shared is back in the tree, and nothing is called `current` any more.
+  'convert.before',
+  'convert.cleared',
+  'convert.left',
+  'convert.return.before',
+  'convert.returned',
+  // The sockets of an app, and who keeps them for the next Huddle.
+  'sockets.open.before',
+  'sockets.open.after',
+  'keeper.spawn.before',
+  'keeper.spawn.after',
+  'keeper.record.fresh',
+  'keeper.record.after',
+  'keeper.end.before',
+  'keeper.end.after',
+  // The proxy of an app.
+  'proxy.record.before',
+  'proxy.record.fresh',
+  'proxy.record.after',
+  'proxy.point.before',
+  'proxy.point.after',
+  'proxy.end.before',
+  'proxy.end.after',
 ] as const;
 
 export type FaultPoint = (typeof faultPoints)[number];

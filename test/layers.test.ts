@@ -46,7 +46,10 @@ const parts: readonly Part[] = [
   { files: ['src/observe/'], may: facts, types: ['machines/', 'src/control/'] },
   { files: ['src/version.ts'], may: [] },
   // What the slots of the machines do, put together from the adapters: wire.ts fills the slots with it.
-  { files: ['src/effects/'], may: [...facts, 'src/clock.ts', ...folders('git process health logs ledger proxy')] },
+  {
+    files: ['src/effects/'],
+    may: [...facts, 'src/clock.ts', 'src/fault.ts', ...folders('git process health logs ledger proxy')],
+  },
   { files: ['src/wire.ts'], may: ['machines/', 'src/effects/', ...adapters, ...control] },
   // How a running app looks from outside.
   { files: ['src/view.ts'], may: ['machines/', 'src/clock.ts', ...control] },

@@ -2,6 +2,7 @@ import type { AppConfig } from '../../machines/config.ts';
 import type { Revision } from '../../machines/facts.ts';
 import { asFailure } from '../../machines/failure.ts';
 import type { DrainInput, HandOverInput, Release } from '../../machines/slots.ts';
+import { faultPoint } from '../fault.ts';
 import { finishRelease, takeCurrent } from '../git/releases.ts';
 import type { ProgramRecord } from '../ledger/app-ledger.ts';
 import { commandEnvironment, releaseVariables } from '../process/environment.ts';
@@ -66,7 +67,10 @@ async function turnTo(to: Destination, desk: Desk, config: AppConfig, signal: Ab
   if (config.scripts.switch.length > 0) await runSwitch(to, desk, config, signal);
   const control = await settleProxy(config, desk);
   const { port } = to.release;
-  if (control !== null && port !== null) await pointProxy(control, { port, revision: to.revision }, signal);
+  if (control === null || port === null) return;
+  faultPoint('proxy.point.before');
+  await pointProxy(control, { port, revision: to.revision }, signal);
+  faultPoint('proxy.point.after');
 }
 
 /** Resolves when the proxy has no request open at this side any more. */

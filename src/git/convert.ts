@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Revision } from '../../machines/facts.ts';
 import { Failure } from '../../machines/failure.ts';
 import type { Rescued, SavedChanges } from '../../machines/slots.ts';
+import { faultPoint } from '../fault.ts';
 import { checkOut } from './check-out.ts';
 import { runGit } from './client.ts';
 import { ready, readRealConfig } from './common-folder.ts';
@@ -82,13 +83,16 @@ export async function saveTree(store: GitRepository, shared: readonly SharedPath
 /** Removes from the local path what git tracks of its tree, and lets HEAD follow the release in charge. */
 export async function clearTree(store: GitRepository, current: Release): Promise<void> {
   const saved: Saved = { changes: [], commits: [] };
+  faultPoint('convert.before');
   await endOperations(store);
   const lent = await findLent(store, (await readShared(store)) ?? []);
   const kept = await trackedIn(store, lent);
   if (kept.length > 0) await runGit(store, ['update-index', '--force-remove', '-z', '--stdin'], { input: bytes(kept) });
   await replaceFiles(store, await emptyTree(store), saved, (index) => leaveSubmodules(store, index, saved));
+  faultPoint('convert.cleared');
   await follow(store, current);
   await runScript(store, 'rm -f -- "$1/index"', [store.gitDir]);
+  faultPoint('convert.left');
   await markBare(store, true);
   store.place.log(
     `${store.workTree} is deployed side by side: what git tracked of it is in releases, the rest stays\n`,
@@ -126,8 +130,10 @@ export async function leaveReleases(
   const shared = await readShared(store);
   if (shared !== null) {
     await ready(store);
+    faultPoint('convert.return.before');
     await giveBack(store, shared);
     if ((await currentName(store)) !== null) await runScript(store, 'rm -f -- "$1/current"', [store.workTree]);
+    faultPoint('convert.returned');
     await markBare(store, false);
   }
   return checkOut(place, { revision, branch }, signal);

@@ -1,5 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { faultPoint } from '../fault.ts';
 import { runGit } from './client.ts';
 import { ready } from './common-folder.ts';
 import { clearTree, currentName, hasTree } from './convert.ts';
@@ -71,5 +72,7 @@ async function surplus(
 /** The ref first: from then on it counts as half-made. */
 export async function remove(store: GitRepository, release: Release): Promise<void> {
   await runGit(store, ['update-ref', '-d', `${releaseRefs}/${release.name}`]);
+  faultPoint('release.unkept');
   await removeRelease(store, release);
+  faultPoint('release.removed');
 }

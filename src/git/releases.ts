@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Revision } from '../../machines/facts.ts';
 import { asFailure, Failure } from '../../machines/failure.ts';
 import type { Rescued } from '../../machines/slots.ts';
+import { faultPoint } from '../fault.ts';
 import { here } from '../platform/here.ts';
 import { DamagedRepository } from './classify.ts';
 import { runGit } from './client.ts';
@@ -105,7 +106,9 @@ export async function finishRelease(place: GitPlace, revision: Revision, signal?
   if (release.state === 'ready') return;
   const script = 'printf "%s\\n" "$2" > "$1/boot"; touch "$1/revision"';
   await runScript(store, script, [join(store.gitDir, 'worktrees', release.name, 'huddle'), here.bootId()]);
+  faultPoint('release.ready.before');
   await runGit(store, ['update-ref', `${releaseRefs}/${release.name}`, revision]);
+  faultPoint('release.ready.after');
 }
 
 /** Lets `current` lead to a release that is ready, by one rename, and HEAD to its revision. */
@@ -114,6 +117,7 @@ export async function takeCurrent(place: GitPlace, name: string, signal?: AbortS
   await ready(store);
   const release = await readRelease(store, name);
   if (release?.state !== 'ready') throw unknown(store, name);
+  faultPoint('current.before');
   here.pointLink?.(join(store.workTree, 'current'), release.directory);
   const script = `
 cd "$1"
@@ -124,6 +128,7 @@ fi
 touch ".git/worktrees/$2/huddle/revision"
 `;
   await runScript(store, script, [store.workTree, name, here.pointLink === null ? 'link' : 'done']);
+  faultPoint('current.after');
   // Until the tree has been cleared, HEAD says what it is at.
   if (!(await hasTree(store))) await follow(store, release);
 }

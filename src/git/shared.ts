@@ -1,6 +1,7 @@
 import { lstat, readFile, readlink } from 'node:fs/promises';
 import { dirname, join, posix, relative } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
+import { faultPoint } from '../fault.ts';
 import { runGit } from './client.ts';
 import { bytes, paths, type Path } from './compare.ts';
 import { sharedNote, worktreeOf, type Release } from './release-record.ts';
@@ -121,7 +122,9 @@ export async function linkShared(
     lentLink(path),
     relative(dirname(join(release.directory, path)), join(store.workTree, 'shared', path)),
   ]);
+  faultPoint('shared.link.before');
   await runScript(store, linkScript, [store.workTree, `releases/${release.name}`, lends ? 'yes' : 'no', ...words]);
+  faultPoint('shared.link.after');
   await hideShared(
     worktreeOf(store, release),
     shared.map(({ path }) => path),

@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Revision } from '../../machines/facts.ts';
+import { faultPoint } from '../fault.ts';
 import { runGit } from './client.ts';
 import { readSmall } from './refs.ts';
 import { worktreeOf, type Release } from './release-record.ts';
@@ -24,7 +25,9 @@ mkdir -p "worktrees/$2/huddle" "$5/releases"
 printf '%s\\n' "$4" > "worktrees/$2/huddle/branch"
 printf '%s\\n' "$3" > "worktrees/$2/huddle/revision"
 `;
+  faultPoint('release.begin.before');
   await runScript(store, script, [store.gitDir, release.name, release.revision, branch, store.workTree]);
+  faultPoint('release.begin.after');
 }
 
 /** Checks a release out that has been begun, with its submodules but for those that `isWanted` is against. */

@@ -3,6 +3,7 @@ import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from '
 import { createServer, type Socket } from 'node:net';
 import { extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { faultPoint } from '../fault.ts';
 import { type Identity, identifyChild, isAlive, sendSignal } from './identity.ts';
 import { markVariable } from './mark.ts';
 
@@ -39,12 +40,14 @@ export function startKeeper(sockets: readonly OpenSocket[], mark: string, fifo: 
   rmSync(fifo, { force: true });
   execFileSync('mkfifo', ['-m', '600', fifo]);
   const count = sockets.length;
+  faultPoint('keeper.spawn.before');
   const child = spawn('/bin/sh', ['-c', keeping, keeperName, fifo, String(count)], {
     cwd: '/',
     env: { [markVariable]: mark },
     detached: true,
     stdio: ['ignore', 'ignore', 'ignore', ...sockets.map(({ fd }) => fd)],
   });
+  faultPoint('keeper.spawn.after');
   child.unref();
   child.on('error', () => {}); // Without a pid it is told of below.
   if (child.pid === undefined) throw Object.assign(new Error('no process for the keeper'), { code: 'EAGAIN' });
@@ -53,8 +56,10 @@ export function startKeeper(sockets: readonly OpenSocket[], mark: string, fifo: 
 
 /** Its sockets are closed, as far as nobody else holds them. */
 export function endKeeper(keeper: Keeper): void {
+  faultPoint('keeper.end.before');
   sendSignal(keeper, 'SIGKILL');
   rmSync(keeper.fifo, { force: true });
+  faultPoint('keeper.end.after');
 }
 
 /** How long a keeper has to answer, in milliseconds. */

@@ -2,6 +2,7 @@ import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { SocketAddress } from 'node:net';
 import { basename, join } from 'node:path';
 import type { Listen } from '../../machines/config.ts';
+import { faultPoint } from '../fault.ts';
 import { errorCode } from '../ledger/paths.ts';
 import { inodeOf, listeners } from '../platform/listeners.ts';
 import { bindSocket, type BoundSocket, listenOnce, mustBindSockets } from './bind.ts';
@@ -110,8 +111,10 @@ async function heldSockets(
       if ('publish' in socket) fresh.push(socket);
       held.push(socket);
     }
+    faultPoint('sockets.open.before');
     await listenOnce(fresh);
     for (const socket of fresh) socket.publish();
+    faultPoint('sockets.open.after');
     return held.map((socket) => ('publish' in socket ? heldOf(socket) : socket));
   } catch (thrown) {
     for (const socket of fresh) socket.close();
@@ -206,7 +209,9 @@ function keep(held: readonly Held[], before: Keeper | null, { folder, mark }: So
   const record: KeeperRecord = { keeper, sockets };
   const fresh = `${recordIn(folder)}.new`;
   writeFileSync(fresh, JSON.stringify(record), { mode: 0o600 });
+  faultPoint('keeper.record.fresh');
   renameSync(fresh, recordIn(folder));
+  faultPoint('keeper.record.after');
   return keeper;
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Scene } from '../harness.ts';
 import { tidily } from './tidily.ts';
-import { type Death, judge, type Told, journalOf, lookAtDeath, quietStarts, wasAsked } from './witnesses.ts';
+import { type Death, doublesIn, judge, type Told, journalOf, lookAtDeath, quietStarts, wasAsked } from './witnesses.ts';
 import { newWorld, template, type World } from './world.ts';
 
 // A stream of pushes, and a Huddle that is killed in its midst again and again: `node test/e2e/kills/fuzz.ts --seed N --kills N`.
@@ -20,7 +20,7 @@ export interface Fuzzing {
  */
 export async function fuzz(t: Parameters<typeof newWorld>[0], base: Scene, { seed, kills, tell }: Fuzzing) {
   const random = randomOf(seed);
-  const world = await newWorld(t, base, true);
+  const world = await newWorld(t, base, { withQuiet: true });
   await world.configure({ timing: { minimum: 0.2 } });
   const life = new Life(world, random);
   let huddle = world.start();
@@ -99,7 +99,7 @@ class Life {
   findWrong(): string[] {
     const journal = journalOf(this.#world);
     const since = journal.slice(this.#seen);
-    const doubles = since.filter(({ what }) => what === 'clash' || what.startsWith('beside'));
+    const doubles = doublesIn(since, this.#world);
     const starts = quietStarts(this.#world);
     const wrong = [
       ...doubles.map((each) => `two at once: ${each.what} ${each.pid} ${each.version}`),

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { after, suite, test } from 'node:test';
 import { faultPoints } from '../../../src/fault.ts';
-import type { Scene } from '../harness.ts';
-import { type Moment, outside, play, type StoryName } from './stories.ts';
-import { template } from './world.ts';
+import { type Moment, outside, play } from './play.ts';
+import type { StoryName } from './stories.ts';
+import { templates, type Templates } from './world.ts';
 
 // Huddle is killed at each of its fault points, and in each state from outside: a third of them in each run of the suite,
 // another one every day; HUDDLE_KILLS=all takes them all, in two minutes. `report.ts` kills it at every point in every
@@ -76,6 +76,64 @@ const kills: Readonly<Record<StoryName, readonly Kill[]>> = {
   'config changed meanwhile': [['cloning', 'program.stop.after']],
   'config removed meanwhile': [['', 'lock.after']],
   'stop and start': [['stopped', outside]],
+  'side by side': [
+    ['pulling', 'release.begin.before'],
+    ['pulling', 'release.begin.after'],
+    ['pulling', 'shared.link.before'],
+    ['pulling', 'shared.link.after'],
+    ['pulling', 'release.ready.before'],
+    ['pulling', 'release.ready.after'],
+    ['restarting', 'sockets.open.before'],
+    ['restarting', 'sockets.open.after'],
+    ['restarting', 'keeper.spawn.before'],
+    ['restarting', 'keeper.spawn.after'],
+    ['restarting', 'keeper.record.fresh'],
+    ['restarting', 'keeper.record.after'],
+    ['restarting', 'program.spawn.after', 2],
+    ['restarting', 'ledger.program.before', 2],
+    ['restarting', 'ledger.program.fresh', 2],
+    ['restarting', 'ledger.program.after', 2],
+    ['restarting', 'current.before', 2],
+    ['restarting', 'current.after', 2],
+    ['restarting', 'command.spawn.after'],
+    ['stopping', 'ledger.state.before'],
+    ['stopping', 'ledger.state.after'],
+    ['stopping', 'program.stop.before'],
+    ['stopping', outside],
+  ],
+  'side by side, behind the proxy': [
+    ['restarting', 'proxy.record.before'],
+    ['restarting', 'proxy.record.fresh'],
+    ['restarting', 'proxy.record.after'],
+    ['restarting', 'proxy.point.before', 2],
+    ['restarting', 'proxy.point.after', 2],
+    ['stopping', 'ledger.state.before'],
+  ],
+  'side by side, refused': [
+    ['restarting', 'ledger.program.after', 2],
+    ['stopping', 'program.stop.after'],
+  ],
+  'side by side, edited': [
+    ['restarting', 'program.spawn.after', 2],
+    ['restarting', 'current.after', 2],
+    ['stopping', 'program.stop.before'],
+  ],
+  'to side by side': [
+    ['pulling', 'shared.link.after'],
+    ['pulling', 'release.ready.before'],
+    ['restarting', 'current.after'],
+    ['stopping', 'program.stop.before'],
+    ['restarting', 'convert.before'],
+    ['restarting', 'convert.cleared'],
+    ['restarting', 'convert.left'],
+  ],
+  'back to in place': [
+    ['pulling', 'convert.return.before'],
+    ['pulling', 'convert.returned'],
+    ['pulling', 'tree.after'],
+    ['checking', 'release.unkept'],
+    ['checking', 'release.removed'],
+  ],
 };
 
 const moments: readonly Moment[] = Object.entries(kills).flatMap(([story, each]) =>
@@ -87,11 +145,8 @@ const chosen =
   process.env['HUDDLE_KILLS'] === 'all' ? moments : moments.filter((_moment, index) => (index + today) % 3 === 0);
 
 suite('A Huddle that is killed', { concurrency: 4 }, () => {
-  let base: Scene;
   const cleanings: (() => unknown)[] = [];
-  before(async () => {
-    base = await template({ after: (clean) => void cleanings.push(clean as () => unknown) });
-  });
+  const bases: Templates = templates({ after: (clean) => void cleanings.push(clean as () => unknown) });
   after(async () => {
     for (const clean of cleanings) await clean();
   });
@@ -100,7 +155,7 @@ suite('A Huddle that is killed', { concurrency: 4 }, () => {
     const { story, state, point, nth } = moment;
     const when = `${state === '' ? '' : `while ${state}, `}${nth === 1 ? '' : `time ${nth}, `}${story}`;
     test(`${point === outside ? '' : 'at '}${point} (${when}) leaves nothing wrong to the next`, async (t) => {
-      const { wrong, log } = await play(t, base, moment);
+      const { wrong, log } = await play(t, bases, moment);
       assert.deepEqual(wrong, [], log);
     });
   }

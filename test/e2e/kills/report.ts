@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { faultPoints } from '../../../src/fault.ts';
-import { type Moment, momentsOf, type Outcome, play, stories, type StoryName } from './stories.ts';
+import { type Moment, momentsOf, type Outcome, play } from './play.ts';
+import { stories, type StoryName } from './stories.ts';
 import { tidily } from './tidily.ts';
-import { template } from './world.ts';
+import { templates } from './world.ts';
 
 // The whole kill matrix, by hand: plays every story through, kills Huddle at every point in every state that was found on
 // the way, and prints what came of it. `node test/e2e/kills/report.ts [STORY…]`; some ten minutes on two cores.
@@ -10,11 +11,11 @@ import { template } from './world.ts';
 const names = process.argv.slice(2).length > 0 ? process.argv.slice(2) : Object.keys(stories);
 const results: { readonly moment: Moment; readonly outcome: Outcome }[] = [];
 await tidily(async (t) => {
-  const base = await template(t);
-  const moments = (await inTurns(names, (name) => tidily((u) => momentsOf(u, base, name as StoryName)))).flat();
+  const bases = templates(t);
+  const moments = (await inTurns(names, (name) => tidily((u) => momentsOf(u, bases, name as StoryName)))).flat();
   process.stderr.write(`${moments.length} moments in ${names.length} stories\n`);
   await inTurns(moments, async (moment) => {
-    const outcome = await tidily((u) => play(u, base, moment));
+    const outcome = await tidily((u) => play(u, bases, moment));
     // The disk catches up beside all else: what it had to do in this state it may have done in another this time.
     if (outcome.isReached) results.push({ moment, outcome });
     process.stderr.write(outcome.wrong.length === 0 ? '.' : `\n${told(moment)}: ${outcome.wrong.join('; ')}\n`);
@@ -39,8 +40,8 @@ function table(): string {
   return [`| ${head.join(' | ')} |`, `| ${head.map(() => '---').join(' | ')} |`, ...rows].join('\n');
 }
 
-function told({ story, state, point }: Moment): string {
-  return `${story}, ${state}, ${point}`;
+function told({ story, state, point, nth = 1 }: Moment): string {
+  return `${story}, ${state}, ${point}:${nth}`;
 }
 
 async function inTurns<T, U>(items: readonly T[], work: (item: T) => Promise<U>): Promise<U[]> {

@@ -1,28 +1,56 @@
-import { appendFile, readFile, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Huddle } from '../command.ts';
-import { eventually, type Scene } from '../harness.ts';
-import { alive } from '../proc.ts';
-import { type Death, type Expectation, inProcesses, judge, lookAtDeath } from './witnesses.ts';
-import { newWorld, type World } from './world.ts';
+import { eventually } from '../harness.ts';
+import { type Expectation, inProcesses } from './witnesses.ts';
+import type { Kind, World } from './world.ts';
 
 /** A stretch of an app's life, in which Huddle is killed. */
 export interface Story {
   /** What is there before: nothing, `v1` deployed and stopped, or `v1` running on after a Huddle that was killed. */
   readonly from: 'nothing' | 'deployed' | 'running';
+  /** How `shop` is deployed then; not given: in place. */
+  readonly kind?: Kind;
   /** Before the Huddle starts that will be killed. */
   readonly before: (world: World) => Promise<unknown>;
   /** While it runs: leads it through the story, to its end if nothing kills it. */
   readonly live: (world: World, huddle: Huddle) => Promise<unknown>;
   /** When it has been killed, before the next one starts. */
   readonly after?: (world: World) => Promise<unknown>;
+  /** Leads the next one on, where it does not come to the end by itself. */
+  readonly onward?: (world: World, huddle: Huddle) => Promise<unknown>;
   readonly end: Expectation | 'nothing runs' | 'as it was told';
 }
 
 const nothing = () => Promise.resolve();
+/** From now on. */
+const convert = async (world: World, kind: Kind) => {
+  world.kind = kind;
+  await world.configure();
+};
+/** Edits the program's section; what is started by it says so. */
+const edit = (world: World) =>
+  world.configure({ application: { environment: { ...world.environment, EDITION: '+edited' } } });
 const until = (version: string) => async (world: World, huddle: Huddle) =>
   await huddle.live('shop', world.revision(version));
+
+/** When the first release makes room for the next, nothing runs in the old tree any more. */
+async function twoReleases(world: World, huddle: Huddle): Promise<void> {
+  if (!world.revisions.has('v3')) {
+    await until('v2')(world, huddle);
+    await world.push('v3');
+    huddle.check();
+  }
+  await until('v3')(world, huddle);
+}
+
+/** They go with the check after the deployment. */
+async function noReleases(world: World, huddle: Huddle): Promise<void> {
+  await until('v2')(world, huddle);
+  huddle.check();
+  await eventually('the releases go', () => !existsSync(join(world.stage.copy('shop'), 'releases')));
+}
 
 /** Every way through the states of an app. */
 export const stories = {
@@ -122,109 +150,66 @@ export const stories = {
     },
     end: 'as it was told',
   },
+  'side by side': {
+    from: 'deployed',
+    kind: 'listen',
+    before: (world) => world.push('v2'),
+    live: until('v2'),
+    end: { version: 'v2' },
+  },
+  'side by side, behind the proxy': {
+    from: 'deployed',
+    kind: 'proxy',
+    before: (world) => world.push('v2'),
+    live: until('v2'),
+    end: { version: 'v2' },
+  },
+  'side by side, refused': {
+    from: 'deployed',
+    kind: 'listen',
+    before: async (world) => {
+      await world.configure({ application: { settle: 1 } });
+      await world.push('crash2');
+    },
+    live: (_world, huddle) =>
+      huddle.until('shop', ({ rejected, state }) => rejected.length > 0 && state === 'running', 'refused'),
+    end: { version: 'v1', bad: ['crash2'] },
+  },
+  'side by side, edited': {
+    from: 'deployed',
+    kind: 'listen',
+    before: nothing,
+    live: async (world, huddle) => {
+      const { program } = await huddle.live('shop', world.revision('v1'));
+      await edit(world);
+      const isOther = (pid: number | null | undefined) => typeof pid === 'number' && pid !== program?.pid;
+      await huddle.until('shop', (app) => app.state === 'running' && isOther(app.program?.pid), 'the other one');
+    },
+    after: edit,
+    end: { version: 'v1+edited', isChanged: true },
+  },
+  'to side by side': {
+    from: 'deployed',
+    before: async (world) => {
+      await world.write('data/mine');
+      await convert(world, 'listen');
+      await world.push('v2');
+    },
+    live: twoReleases,
+    onward: twoReleases,
+    end: { version: 'v3' },
+  },
+  'back to in place': {
+    from: 'deployed',
+    kind: 'listen',
+    before: async (world) => {
+      await convert(world, 'in place');
+      await world.push('v2');
+    },
+    live: noReleases,
+    onward: noReleases,
+    end: { version: 'v2', hasMine: true },
+  },
 } as const satisfies Record<string, Story>;
 
 export type StoryName = keyof typeof stories;
-
-/** No point at all: killed from outside, as soon as the state is told. */
-export const outside = 'from outside';
-
-/** Where a Huddle is killed: at a point, in a state of `shop`, the so-manieth time that both hold. */
-export interface Moment {
-  readonly story: StoryName;
-  readonly state: string;
-  readonly point: string;
-  readonly nth?: number;
-}
-
-/** What came of a kill; `wrong` is empty when all is well. */
-export interface Outcome {
-  readonly isReached: boolean;
-  readonly wrong: readonly string[];
-  /** The log of both Huddles, to look into. */
-  readonly log: string;
-}
-
-/** Plays a story up to a fault, starts the next Huddle, and judges what it makes of it. */
-export async function play(t: Parameters<typeof newWorld>[0], base: Scene, moment: Moment): Promise<Outcome> {
-  const { story, state, point, nth = 1 } = moment;
-  const told: Story = stories[story];
-  const world = await begin(t, base, told);
-  if (point === 'command.spawn.after') await world.hang(state === 'testing' ? 'test' : 'pre-pull');
-  await told.before(world);
-  const fault = point === outside ? '' : `${point}:${nth}${state === '' ? '' : `@shop:${state}`}`;
-  const killed = world.start(fault);
-  if (point === outside) void killed.until('shop', (app) => app.state === state, state).then(() => killed.kill9());
-  const isReached = await lead(world, killed, told);
-  if (!isReached) return { isReached, wrong: ['the point is never reached'], log: killed.log };
-  const isChanged = typeof told.end === 'object' && told.end.isChanged === true;
-  const death = lookAtDeath(world, isChanged);
-  await told.after?.(world);
-  const next = world.start();
-  const wrong = await end(world, next, told, death);
-  return { isReached, wrong, log: `${killed.log}--- killed at ${point}\n${next.log}` };
-}
-
-/** Every moment of a story at which Huddle can be killed, as found by playing it through; each point once in each state. */
-export async function momentsOf(t: Parameters<typeof newWorld>[0], base: Scene, story: StoryName): Promise<Moment[]> {
-  const told: Story = stories[story];
-  const world = await begin(t, base, told);
-  await told.before(world);
-  const trace = join(world.stage.root, 'trace');
-  await lead(world, world.start(trace), told);
-  const moments = (await readFile(trace, 'utf8'))
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => {
-      const [point = '', ...apps] = line.split(' ');
-      const state = apps.find((each) => each.startsWith('shop:'))?.slice('shop:'.length) ?? '';
-      return { story, state, point };
-    });
-  return [...new Map(moments.map((moment) => [JSON.stringify(moment), moment])).values()];
-}
-
-/** A world as the story finds it. */
-export async function begin(t: Parameters<typeof newWorld>[0], base: Scene, { from }: Story): Promise<World> {
-  const world = await newWorld(t, from === 'nothing' ? null : base);
-  await world.configure();
-  if (from !== 'running') return world;
-  const first = world.start();
-  await first.live('shop', world.revision('v1'));
-  await first.kill9();
-  return world;
-}
-
-/** Leads a Huddle through a story; whether it was killed on its way, or shortly after. */
-async function lead(world: World, huddle: Huddle, { live }: Story): Promise<boolean> {
-  const over = huddle.ended.then(({ signal }) => signal === 'SIGKILL');
-  try {
-    await live(world, huddle);
-  } catch (error) {
-    if (await Promise.race([over, sleep(100, false)])) return true;
-    throw error;
-  }
-  // Some points come when all has been said: the disk has caught up.
-  const reached = await Promise.race([over, sleep(3_000, false)]);
-  if (!reached) await huddle.kill9();
-  return reached;
-}
-
-async function end(world: World, huddle: Huddle, story: Story, death: Death): Promise<string[]> {
-  try {
-    if (story.end === 'as it was told' && death.isStopped)
-      await huddle.until('shop', ({ state }) => state === 'stopped', 'stopped');
-    if (story.end === 'nothing runs' || (story.end === 'as it was told' && death.isStopped)) {
-      await eventually('nothing runs', () => inProcesses(world, [huddle.pid]).length === 0);
-    } else {
-      const expected = story.end === 'as it was told' ? { version: 'v1' } : story.end;
-      const wrong = await judge(world, huddle, expected, death);
-      if (wrong.length > 0) return wrong;
-    }
-    await huddle.stop();
-    return inProcesses(world, []);
-  } catch (error) {
-    return [String(error)];
-  } finally {
-    if (alive(huddle.pid)) await huddle.kill9();
-  }
-}

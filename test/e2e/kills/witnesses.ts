@@ -1,10 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { connect } from 'node:net';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppStatus, Huddle } from '../command.ts';
 import { alive, processesOf } from '../proc.ts';
-import { git } from '../repository.ts';
+import { doorkeepers, factsOf, inLedger, inTree, recordsOf, wrong } from './on-disk.ts';
+import { ask } from './visitor.ts';
 import { quietJournal, type World } from './world.ts';
 
 /** One line of a program's journal. */
@@ -49,22 +48,23 @@ export function journalOf(world: World): Told[] {
  */
 export function lookAtDeath(world: World, isChanged = false): Death {
   const journal = journalOf(world);
-  const running = journal.filter(({ what, pid }) => what === 'start' && alive(pid));
-  const [one] = running;
-  const isAsked = journal.some(({ what, pid }) => what === 'asked' && pid === one?.pid);
   const facts = factsOf(world);
-  const record = readJson(join(ledgerOf(world), 'program.json'));
-  const isGood =
-    one !== undefined &&
-    record?.['pid'] === one.pid &&
-    record['revision'] === world.revision(one.version) &&
-    facts?.['good'] === record['revision'] &&
-    facts['current'] === facts['good'] &&
-    facts['pulling'] === null;
+  const records = recordsOf(world);
+  const isQuiet = facts?.['current'] === facts?.['good'] && facts?.['pulling'] === null;
+  const good = journal.filter(
+    ({ what, pid, version }) =>
+      what === 'start' &&
+      alive(pid) &&
+      world.revision(version) === facts?.['good'] &&
+      records.some((record) => record['pid'] === pid && record['revision'] === facts['good']),
+  );
+  // Of two it is the one that was started last, by the config as it is now.
+  const one = good.at(-1);
+  const isAsked = journal.some(({ what, pid }) => what === 'asked' && pid === one?.pid);
   const isOutdated = isChanged && one?.pid === journal[0]?.pid;
   return {
     at: Date.now(),
-    survivor: isGood && !isAsked ? one : null,
+    survivor: one !== undefined && isQuiet && !isAsked ? one : null,
     isOutdated,
     isStopped: facts?.['stopped'] === true,
     cutShort: typeof facts?.['good'] === 'string' ? deployingIn(facts) : null,
@@ -90,6 +90,8 @@ export interface Expectation {
   readonly bad?: readonly string[];
   /** The config of the program was changed while nothing ran. */
   readonly isChanged?: boolean;
+  /** In place: what was shared before is back in the tree. */
+  readonly hasMine?: boolean;
   /** How many times something of the working copy was to be saved; null: it does not matter. */
   readonly saved?: number | null;
 }
@@ -124,14 +126,10 @@ async function violations(world: World, huddle: Huddle, expected: Expectation, d
     ...status.rejected.filter((each) => !bad.includes(each)).map((each) => `${nameOf(world, each)} is rejected`),
     ...(await portSays(world, `${expected.version} ${pid}`)),
     ...inJournal(world, huddle, death, pid),
-    ...inProcesses(world, [huddle.pid, pid]),
-    ...(await inTree(world, revision, expected.saved === undefined ? 0 : expected.saved)),
+    ...inProcesses(world, [huddle.pid, pid, ...doorkeepers(world)]),
+    ...(await inTree(world, revision, expected)),
     ...inLedger(world, revision, death?.cutShort ?? null),
   ];
-}
-
-function wrong(isWrong: boolean, what: string): string[] {
-  return isWrong ? [what] : [];
 }
 
 function nameOf(world: World, revision: string | null): string {
@@ -141,7 +139,7 @@ function nameOf(world: World, revision: string | null): string {
 /** The first witness: what the programs themselves have written down. */
 function inJournal(world: World, huddle: Huddle, death: Death | null, pid: number): string[] {
   const journal = journalOf(world);
-  const doubles = journal.filter(({ what }) => what === 'clash' || what.startsWith('beside'));
+  const doubles = doublesIn(journal, world);
   const living = journal.filter((each) => each.what === 'start' && alive(each.pid)).map((each) => each.pid);
   const { survivor = null, isOutdated = false } = death ?? {};
   const isEnding = death !== null && survivor !== null && wasAsked(journal, survivor.pid, death);
@@ -155,14 +153,18 @@ function inJournal(world: World, huddle: Huddle, death: Death | null, pid: numbe
   ];
 }
 
+/** In place there is never another one; side by side never another one of the same release. */
+export function doublesIn(journal: readonly Told[], { kind }: World): Told[] {
+  const versionOf = (pid: string) => journal.find((told) => told.pid === Number(pid))?.version;
+  return journal.filter(({ what, version }) => {
+    const [, other] = /^beside-(\d+)$/.exec(what) ?? [];
+    return what === 'clash' || (other !== undefined && (kind === 'in place' || versionOf(other) === version));
+  });
+}
+
 /** The second witness: who answers. */
 async function portSays(world: World, wanted: string): Promise<string[]> {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  let text = '';
-  const socket = connect(world.port, '127.0.0.1');
-  socket.on('data', (chunk) => (text += String(chunk)));
-  socket.on('close', () => resolve(text.trim())).on('error', (error) => (text = error.message));
-  const said = await promise;
+  const said = await ask(world.port);
   return wrong(said !== wanted, `the port says ${said}, not ${wanted}`);
 }
 
@@ -189,65 +191,4 @@ function isOf(pid: number, app: string): boolean {
   } catch {
     return false;
   }
-}
-
-async function inTree(world: World, revision: string, saved: number | null): Promise<string[]> {
-  const copy = world.stage.copy('shop');
-  const locks = readdirSync(join(copy, '.git'), { recursive: true, encoding: 'utf8' });
-  const refs = (await git(copy, 'for-each-ref', '--format=%(refname)', 'refs/huddle')).split('\n');
-  const kept = refs.filter((ref) => ref.startsWith('refs/huddle/saved'));
-  return [
-    ...wrong((await git(copy, 'rev-parse', 'HEAD')) !== revision, 'HEAD is elsewhere'),
-    ...wrong((await git(copy, 'status', '--porcelain', '--ignored')) !== '', 'the tree is not the revision'),
-    ...locks.filter((name) => name.endsWith('.lock')).map((name) => `left in .git: ${name}`),
-    ...wrong(refs.includes('refs/huddle/pulling'), 'refs/huddle/pulling is left'),
-    ...wrong(saved !== null && kept.length !== saved, `saved: ${kept.join()}`),
-    ...filesIn(copy, /^\.git\./).map((name) => `left in the working copy: ${name}`),
-    ...filesIn(join(ledgerOf(world), 'candidates'), /./).map((name) => `candidate left: ${name}`),
-  ];
-}
-
-function inLedger(world: World, revision: string, cutShort: string | null): string[] {
-  const folder = ledgerOf(world);
-  const facts = factsOf(world);
-  const lines = existsSync(join(folder, 'history.jsonl'))
-    ? readFileSync(join(folder, 'history.jsonl'), 'utf8').split('\n').filter(Boolean)
-    : [];
-  const entries = lines.map(parsed);
-  const deployed = entries.filter((entry) => entry?.['result'] === 'deployed' && entry['revision'] === revision);
-  const undone = entries.filter((entry) => entry?.['revision'] === cutShort && entry['result'] !== 'deployed');
-  return [
-    ...wrong(cutShort !== null && undone.length === 0, 'history.jsonl does not tell of what was cut short'),
-    ...wrong(facts?.['deploying'] !== null, 'a deployment is left in the facts'),
-    ...wrong(facts === null, 'state.json cannot be read'),
-    ...wrong(facts?.['good'] !== revision || facts['current'] !== revision, `the facts: ${JSON.stringify(facts)}`),
-    ...wrong(facts?.['pulling'] !== null, 'the intent is left'),
-    ...wrong(entries.includes(null), `history.jsonl is damaged: ${lines.join('\n')}`),
-    ...wrong(deployed.length === 0, 'history.jsonl does not tell of the deployment'),
-    ...filesIn(folder, /damaged/).map((name) => `set aside: ${name}`),
-  ];
-}
-
-function ledgerOf(world: World): string {
-  return join(world.stage.dir, '.huddle/apps/shop');
-}
-
-function factsOf(world: World): Record<string, unknown> | null {
-  return (readJson(join(ledgerOf(world), 'state.json'))?.['facts'] as Record<string, unknown> | undefined) ?? null;
-}
-
-function readJson(path: string): Record<string, unknown> | null {
-  return existsSync(path) ? parsed(readFileSync(path, 'utf8')) : null;
-}
-
-function parsed(text: string): Record<string, unknown> | null {
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch {
-    return null;
-  }
-}
-
-function filesIn(folder: string, pattern: RegExp): string[] {
-  return existsSync(folder) ? readdirSync(folder).filter((name) => pattern.test(name)) : [];
 }

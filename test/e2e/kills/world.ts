@@ -1,6 +1,6 @@
-import { cp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Huddle } from '../command.ts';
 import { program, scene, type Scene, type Sections } from '../harness.ts';
@@ -9,11 +9,14 @@ import { Repository, type Files } from '../repository.ts';
 // What a Huddle that is killed leaves behind is judged in a world of its own: a remote, an app `shop` that serves on a
 // port, and, where it can do no harm to the meaning of a fault, an app `quiet` that nothing is to disturb.
 
+/** How `shop` is deployed, and how it is reached: on a port of its own, or, side by side, in one of two ways. */
+export type Kind = 'in place' | 'listen' | 'proxy';
+
 /** The state that tests are begun from, made once and copied: `v1` has been deployed, and Huddle has stopped. */
-export async function template(t: Pick<TestContext, 'after'>): Promise<Scene> {
+export async function template(t: Pick<TestContext, 'after'>, kind: Kind = 'in place'): Promise<Scene> {
   const stage = await scene(t);
   const repo = await stage.repo();
-  const world = new World(stage, repo, await ownPort());
+  const world = new World(stage, repo, await ownPort(), kind);
   const v1 = await world.push('v1');
   await world.repo.git('push', '--quiet', 'origin', 'HEAD:quiet');
   await world.configure();
@@ -24,17 +27,35 @@ export async function template(t: Pick<TestContext, 'after'>): Promise<Scene> {
   await huddle.stop();
   await rm(stage.journalFile);
   await rm(quietJournal(stage));
+  if (kind !== 'in place') await world.write('shared/data/mine');
   return stage;
 }
 
+/** The templates of in place and of side by side, each made when it is first wanted. */
+export type Templates = (kind: Kind) => Promise<Scene>;
+
+export function templates(t: Pick<TestContext, 'after'>): Templates {
+  const made = new Map<string, Promise<Scene>>();
+  return (kind) => {
+    const base = kind === 'in place' ? kind : 'listen';
+    const found = made.get(base) ?? template(t, base);
+    made.set(base, found);
+    return found;
+  };
+}
+
 /** A world where nothing has been deployed yet, or where `v1` has. */
-export async function newWorld(t: Pick<TestContext, 'after'>, from: Scene | null, withQuiet = false): Promise<World> {
+export async function newWorld(
+  t: Pick<TestContext, 'after'>,
+  from: Scene | null,
+  { withQuiet = false, kind = 'in place' }: { readonly withQuiet?: boolean; readonly kind?: Kind } = {},
+): Promise<World> {
   const stage = await scene(t);
-  if (from === null) return new World(stage, await stage.repo(), await ownPort());
+  if (from === null) return new World(stage, await stage.repo(), await ownPort(), kind);
   for (const part of ['dir', 'copies', 'repos']) {
     await cp(join(from.root, part), join(stage.root, part), { recursive: true, verbatimSymlinks: true });
   }
-  const world = new World(stage, await Repository.moved(join(stage.root, 'repos/shop')), await ownPort());
+  const world = new World(stage, await Repository.moved(join(stage.root, 'repos/shop')), await ownPort(), kind);
   if (withQuiet) await world.addQuiet();
   else await rm(stage.file('quiet.json'));
   world.revisions.set('v1', await world.repo.git('rev-parse', 'HEAD'));
@@ -58,18 +79,27 @@ export class World {
   readonly stage: Scene;
   readonly repo: Repository;
   readonly port: number;
+  /** As the next `configure` writes it. */
+  kind: Kind;
   /** The commit of each version that was pushed. */
   readonly revisions = new Map<string, string>();
 
-  constructor(stage: Scene, repo: Repository, port: number) {
+  constructor(stage: Scene, repo: Repository, port: number, kind: Kind) {
     this.stage = stage;
     this.repo = repo;
     this.port = port;
+    this.kind = kind;
   }
 
   /** What the program is told. */
   get environment(): Readonly<Record<string, string>> {
-    return { JOURNAL: this.stage.journalFile, PORT: String(this.port) };
+    const journal = { JOURNAL: this.stage.journalFile };
+    return this.kind === 'in place' ? { ...journal, PORT: String(this.port) } : journal;
+  }
+
+  /** Where the switch script has told which release is in charge. */
+  get front(): string {
+    return join(this.stage.root, 'front');
   }
 
   /** Pushes a version of the program, with other files. */
@@ -90,14 +120,21 @@ export class World {
     await this.repo.forcePush();
   }
 
-  /** The revision of a version. */
+  /** The revision of a version, of whatever edition: `v1+edited`. */
   revision(version: string): string {
-    return this.revisions.get(version) ?? `no ${version} was pushed`;
+    return this.revisions.get(version.replace(/\+.*/, '')) ?? `no ${version} was pushed`;
+  }
+
+  /** Writes a file of somebody's own into the local path. */
+  async write(path: string): Promise<void> {
+    const file = join(this.stage.copy('shop'), path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, 'mine');
   }
 
   /**
    * The config of `shop`. Its test fails on a version that says `red`, its post-pull script on one that says `broken`;
-   * both, and the pre-pull script, hang once where `hang` of that name has been called.
+   * both, and the pre-pull and switch scripts, hang once where `hang` of that name has been called.
    */
   async configure(sections: Sections = {}): Promise<void> {
     const hang = (what: string) => `if rm ${this.#hanging(what)} 2>/dev/null; then sleep 997; fi`;
@@ -105,19 +142,26 @@ export class World {
       // Checks come when Huddle starts and when it is told to: what happens in which state stays the same.
       timing: { minimum: 3600 },
       test: { command: `${hang('test')}; ! grep -q red version` },
-      scripts: { 'pre-pull': hang('pre-pull'), 'post-pull': `${hang('post-pull')}; ! grep -q broken version` },
+      deployment: this.kind === 'in place' ? null : { strategy: 'side by side', shared: ['data'] },
       ...sections,
+      scripts: {
+        'pre-pull': hang('pre-pull'),
+        'post-pull': `${hang('post-pull')}; ! grep -q broken version`,
+        ...(this.kind === 'in place' ? {} : { switch: `${hang('switch')}; echo $HUDDLE_RELEASE > ${this.front}` }),
+        ...sections['scripts'],
+      },
       application: {
         start: [process.execPath, 'serve.mjs'],
         environment: this.environment,
         settle: 0.1,
+        ...(this.kind === 'in place' ? {} : { [this.kind]: `127.0.0.1:${this.port}` }),
         ...sections['application'],
       },
     });
   }
 
   /** The next run of the test, or of a script, does not end by itself. */
-  async hang(what: 'test' | 'pre-pull' | 'post-pull'): Promise<void> {
+  async hang(what: 'test' | 'pre-pull' | 'post-pull' | 'switch'): Promise<void> {
     await writeFile(this.#hanging(what), '');
   }
 
