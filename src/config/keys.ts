@@ -73,7 +73,10 @@ export const keys = {
       judged(judgeRemote),
       'URL or path of the remote (https, http, ssh, scp-like, git, file, absolute path; `./` and `../` start at the folder of this file)',
     ),
-    'local path': required(path, 'where the working copy lives'),
+    'local path': required(
+      path,
+      'where the working copy lives; `side by side` its releases, in `releases/`, and the link `current` to the one in charge',
+    ),
     branch: maybe(judged(judgeBranch), "the remote's default branch", 'branch to follow'),
     remote: key(judged(judgeRemoteName), 'origin', 'name of the remote in the working copy'),
     type: key(choice(['git']), 'git', 'only `git`'),
@@ -125,17 +128,22 @@ export const keys = {
     switch: maybe(
       commands,
       'none',
-      'run when a new release is ready side by side, with `HUDDLE_PORT`: to point nginx, Caddy or HAProxy to it',
+      'command or list; run in the folder of a new release when it is ready side by side, with `HUDDLE_PORT`: to point nginx, Caddy or HAProxy to it; when it fails the old one stays',
       { commas: true },
     ),
-    'pre-pull': key(commands, [], 'command or list; run in the working copy before the new revision is put there', {
-      without: 'none',
-      commas: true,
-    }),
+    'pre-pull': key(
+      commands,
+      [],
+      'command or list; run in the working copy before the new revision is put there (`side by side`: in the release in charge)',
+      {
+        without: 'none',
+        commas: true,
+      },
+    ),
     'post-pull': key(
       commands,
       [],
-      'command or list; run in the working copy after the new revision was put there (also after the first clone)',
+      'command or list; run in the working copy after the new revision was put there, also after the first clone (`side by side`: in the new release)',
       { without: 'none', commas: true },
     ),
     timeout: key(interval, 600, 'longest time for each script'),
@@ -186,13 +194,13 @@ export const keys = {
     listen: maybe(
       addresses(judgeListen, meantBy),
       'none',
-      '`[host:]port` or a path, or a list: sockets that Huddle opens and hands to the program',
+      '`[host:]port` or a path, or a list: sockets that Huddle opens and hands to the program, from descriptor 3 on; `start` is then a list, or begins with `exec`',
       { commas: true },
     ),
     proxy: maybe(
       address(judgeProxy),
       'none',
-      "`[host:]port`: Huddle's HTTP proxy listens there and forwards to the release in charge, which finds a port of its own in `PORT`",
+      "`[host:]port`: Huddle's HTTP proxy listens there and forwards to the program in charge, which finds a port of its own on 127.0.0.1 in `PORT`",
     ),
     'drain timeout': key(duration, 30, 'longest time that open requests keep an old release alive behind the proxy'),
   },
@@ -202,11 +210,11 @@ export const keys = {
       'in place',
       '`in place`: stop, pull, start. `side by side`: start the new one beside the old, switch when it is ready, then stop the old',
     ),
-    keep: key(count, 3, 'releases kept on disk (`side by side`)'),
+    keep: key(count, 3, 'releases kept on disk, the one in charge among them (`side by side`)'),
     shared: key(
       each(judge.judgeShared),
       [],
-      'paths that live outside the releases and are linked into each (`side by side`)',
+      'path, or list of paths, that live outside the releases, in `shared/`, and are linked into each; the first release seeds them (`side by side`)',
       { without: 'none', commas: true },
     ),
     rollback: key(
