@@ -83,6 +83,7 @@ const cases: readonly Case[] = [
     depth: 7,
   },
   { title: 'side by side, all well', config: 'beside', isFallible: false, orders: 'stop, start, retire', depth: 12 },
+  { title: 'side by side, there and back', config: 'beside', isFallible: false, depth: 19 },
   { title: 'side by side, from nothing', config: 'besideTested', facts: {}, head: null, depth: 11 },
   { title: 'side by side, with scripts', config: 'besideScripts', orders: 'stop', depth: 10 },
   { title: 'side by side, being proved', config: 'beside', facts: proving, orders: 'rollback, stop', depth: 9 },

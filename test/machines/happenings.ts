@@ -87,6 +87,8 @@ function answers({ tips, isFallible }: Setting, { app, head, ready }: Scene): Ha
           done('pull', { saved: null, commits: [], directory, isFresh: !ready.includes(revision) }, place),
           ...failures,
         ];
+      case 'handOver':
+        return [done(slot, undefined, (stage) => stage.deeds.push(`told ${revision}`)), ...failures];
       default:
         return [done(slot, undefined), ...failures];
     }

@@ -22,6 +22,8 @@ export interface Look {
   readonly program: ProgramState;
   /** The revisions whose processes are alive. */
   readonly alive: readonly Revision[];
+  /** The program that leads has a process. */
+  readonly isLeadAlive: boolean;
   readonly hasProgram: boolean;
   /** There is a program, and it is wanted up for ever. */
   readonly isServer: boolean;
@@ -57,7 +59,8 @@ export function contractState(value: string | object): string {
 
 /**
  * What happened at once: one event, and what it led to. Deeds are `spawn a`, `gone a`, `proved a` (it was up for as
- * long as it had to settle, or did its job), `pull a`, `passed a`, `stuck a`, `ask`, `fetch a` and so on, in order.
+ * long as it had to settle, or did its job), `told a` (the world was turned to it), `pull a`, `passed a`, `stuck a`, `ask`,
+ * `fetch a` and so on, in order.
  */
 export interface Moment {
   readonly before: Look;
@@ -144,11 +147,19 @@ export const invariants: readonly Invariant[] = [
       before.lead !== lead && !deeds.includes(`spawn ${leading}`) && !accepted.includes(leading ?? 'nothing'),
   },
   {
+    title: 'side by side nobody comes to lead before the world has been turned to it',
+    isBroken: ({ before, deeds, after: { lead, leading } }) =>
+      before.lead !== lead && !deeds.includes(`told ${leading}`),
+  },
+  {
     title: 'side by side what is good and in place changes with who leads, and with nothing else',
     isBroken: ({ before, after }) =>
       before.isBeside &&
-      before.lead === after.lead &&
-      (before.facts.good !== after.facts.good || before.facts.current !== after.facts.current),
+      after.isSideBySide &&
+      [after.facts.good, after.facts.current].join() !==
+        (before.lead === after.lead
+          ? [before.facts.good, before.facts.current].join()
+          : [after.leading, after.leading].join()),
   },
   {
     title: 'the tree is never touched while a program is alive',
@@ -283,9 +294,8 @@ function isSideBySide({ before, after }: Pick<Moment, 'before' | 'after'>): bool
 
 /** Whether the program that leads has to stay alive: it does not end by itself now, nor has it before. */
 function isGapless(moment: Moment): boolean {
-  const isAlive = !['backing off', 'given up', 'down'].includes(moment.before.program);
-  const { isServer } = moment.before;
-  return isSideBySide(moment) && isServer && isAlive && !/^exits?\b/.test(moment.event);
+  const { isServer, isLeadAlive } = moment.before;
+  return isSideBySide(moment) && isServer && isLeadAlive && !/^exits?\b/.test(moment.event);
 }
 
 function isServing(alive: readonly Revision[], accepted: readonly Revision[]): boolean {

@@ -311,6 +311,7 @@ function look(parts: Parts, { alive }: Ground): Look {
     facts,
     program: program.state,
     alive: [alive.blue, alive.green].filter((revision) => revision !== null),
+    isLeadAlive: alive[lead] !== null,
     hasProgram: application.start !== null,
     isServer: application.start !== null && application.restart === 'always',
   };

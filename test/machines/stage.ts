@@ -5,7 +5,7 @@ import { processMachine } from '../../machines/process.ts';
 import { programMachine } from '../../machines/program.ts';
 import { type Facts, type HistoryEntry, noFacts, type Revision } from '../../machines/facts.ts';
 import type { News } from '../../machines/news.ts';
-import type { AppCommand } from '../../machines/protocol.ts';
+import type { AppCommand, Side } from '../../machines/protocol.ts';
 import type { Exit, ProcessReport, Verdict } from '../../machines/slots.ts';
 import { watchdogMachine } from '../../machines/watchdog.ts';
 import { appConfig } from './config.ts';
@@ -39,7 +39,7 @@ export interface World {
   readonly news: News[];
   readonly history: HistoryEntry[];
   /** The processes that are alive, by pid. */
-  readonly alive: Map<number, { revision: Revision; report: (report: ProcessReport) => void }>;
+  readonly alive: Map<number, { revision: Revision; side: Side; report: (report: ProcessReport) => void }>;
 }
 
 export interface Stage {
@@ -106,7 +106,7 @@ export function played(world: World, clock: SimulatedClock) {
       run: fromCallback(({ input, sendBack }) => {
         const pid = ++pids;
         const report = (told: ProcessReport): void => sendBack(told);
-        world.alive.set(pid, { revision: input.revision, report });
+        world.alive.set(pid, { revision: input.revision, side: input.side, report });
         deed(`spawn ${input.revision}`);
         report({ type: 'process.spawned', pid, at: now() });
         const fate = world.fate(input.revision);

@@ -43,7 +43,8 @@ export async function walk(start: Start, steps: readonly Step[]): Promise<string
 
 async function begin({ config, facts, head }: Start) {
   const gates = new Gates();
-  const passed: string[] = [];
+  /** What has come of slots: the deeds that the stage does not write down. */
+  const proved: string[] = [];
   let kind: 'passed' | 'failed' | 'pending' = 'passed';
   let isHealthy = true;
   const world: Partial<World> = {
@@ -51,9 +52,10 @@ async function begin({ config, facts, head }: Start) {
     gate: (slot, signal) => gates.wait(slot, signal),
     verdict: (revision) => {
       if (kind !== 'passed') return { kind, failure: trouble };
-      passed.push(`passed ${revision}`);
+      proved.push(`passed ${revision}`);
       return { kind };
     },
+    handOver: (revision) => void proved.push(`told ${revision}`),
     probe: () => (isHealthy ? undefined : trouble),
   };
   const stage = await play({ config, facts, world });
@@ -64,11 +66,11 @@ async function begin({ config, facts, head }: Start) {
     await stage.settle();
   };
   const take = async (step: Step) => {
-    if (step.type !== 'pass') return await witness.see(labelOf(step), passed, () => act(step));
+    if (step.type !== 'pass') return await witness.see(labelOf(step), proved, () => act(step));
     // Slowly at first, so that what follows from the last step is seen one by one.
     for (let left = step.seconds, past = 0; left > 0;) {
       const leap = Math.min(left, past < 6 ? 1 : past < 60 ? 10 : left);
-      await witness.see('time', passed, () => tick(leap));
+      await witness.see('time', proved, () => tick(leap));
       left -= leap;
       past += leap;
     }
@@ -165,12 +167,13 @@ class Witness {
       facts: context.facts,
       program: context.program.state,
       alive: [...world.alive.values()].map(({ revision }) => revision),
+      isLeadAlive: [...world.alive.values()].some(({ side }) => side === context.lead),
       hasProgram: start !== null,
       isServer: start !== null && restart === 'always',
     };
   }
 
-  async see(event: string, passed: string[], act: () => Promise<void>): Promise<void> {
+  async see(event: string, more: string[], act: () => Promise<void>): Promise<void> {
     const before = this.look();
     const around = new Map(this.stage.world.alive);
     const { application } = this.stage.app.getSnapshot().context.config;
@@ -178,7 +181,7 @@ class Witness {
     if (this.stage.app.getSnapshot().status === 'error') this.broken.push(`no event makes it fail: ${event}`);
     const deeds = [
       ...this.stage.world.deeds.slice(this.done),
-      ...passed.splice(0),
+      ...more.splice(0),
       ...this.proofs(event, around, application),
     ];
     this.done = this.stage.world.deeds.length;
