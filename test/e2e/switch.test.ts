@@ -6,7 +6,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { findExecutable } from '../../src/process/executable.ts';
 import { Huddle } from './command.ts';
-import { eventually, scene, type Scene } from './harness.ts';
+import { scene, type Scene } from './harness.ts';
 import { ask, load } from './load.ts';
 import { freePort } from './proc.ts';
 import { git } from './repository.ts';
@@ -19,8 +19,6 @@ interface Front {
   readonly programs: readonly string[];
   /** What starts it, in its folder. */
   readonly argv: readonly [string, ...string[]];
-  /** Whether it leaves the connections of its clients alone while it is switched. */
-  readonly keepsConnections: boolean;
   /** Has it refuse the next switch; what it returns has it accept again. */
   refuse(folder: string): Promise<() => Promise<void>>;
 }
@@ -42,21 +40,18 @@ const fronts: readonly Front[] = [
     name: 'nginx',
     programs: ['nginx'],
     argv: ['nginx', '-p', '.', '-c', 'nginx.conf', '-g', 'daemon off;'],
-    keepsConnections: false,
     refuse: (folder) => mistake(join(folder, 'nginx.conf')),
   },
   {
     name: 'caddy',
     programs: ['caddy'],
     argv: ['caddy', 'run'],
-    keepsConnections: false,
     refuse: (folder) => mistake(join(folder, 'Caddyfile')),
   },
   {
     name: 'haproxy',
     programs: ['haproxy', 'socat'],
     argv: ['haproxy', '-f', 'haproxy.cfg'],
-    keepsConnections: true,
     refuse: (folder) => away(join(folder, 'haproxy.sock')),
   },
 ];
@@ -108,36 +103,40 @@ async function greet(app: string, word: string): Promise<string> {
 
 suite('The switch script of the examples', { concurrency: 2 }, () => {
   for (const front of fronts) {
-    test(`for ${front.name} loses no request, and turns nothing when it is refused`, { skip: missing(front) }, async (t) => {
-      const { stage, folder, port, app, front: start } = await prepared(t, front);
-      start();
-      const first = await commit(app);
-      const huddle = new Huddle(folder, [], stage.environment({ PATH: path }));
-      const deploy = async (word: string) => {
-        const revision = await greet(app, word);
-        huddle.check();
-        return revision;
-      };
-      await huddle.live('shop', first);
-      assert.match(await ask(port), /^Hello/);
+    test(
+      `for ${front.name} loses no request, and turns nothing when it is refused`,
+      { skip: missing(front) },
+      async (t) => {
+        const { stage, folder, port, app, front: start } = await prepared(t, front);
+        start();
+        const first = await commit(app);
+        const huddle = new Huddle(folder, [], stage.environment({ PATH: path }));
+        const deploy = async (word: string) => {
+          const revision = await greet(app, word);
+          huddle.check();
+          return revision;
+        };
+        await huddle.live('shop', first);
+        assert.match(await ask(port), /^Hello/);
 
-      const loads = [load(t, port, 3), ...(front.keepsConnections ? [load(t, port, 1, true)] : [])];
-      await huddle.live('shop', await deploy('Hi'));
-      const broken = await deploy('broken');
-      await huddle.deployment('shop', ({ revision }) => revision === broken);
-      const accept = await front.refuse(folder);
-      const refused = await deploy('Refused');
-      const { result, reason } = await huddle.deployment('shop', ({ revision }) => revision === refused);
-      assert.equal(result, 'rolled back');
-      assert.match(reason, /^running the switch script .*: exit code 1$/);
-      await accept();
-      const last = await deploy('Welcome');
-      await huddle.live('shop', last);
-      for (const ended of await Promise.all(loads.map((each) => each.end()))) {
-        const words = [...ended.seen].map((answer) => answer.split(' ')[0]);
-        assert.deepEqual([ended.failed, words], [[], ['Hello', 'Hi', 'Welcome']], `of ${ended.requests}`);
-      }
-      await huddle.stop();
-    });
+        const loads = [load(t, port, 2), load(t, port, 2, true)];
+        await huddle.live('shop', await deploy('Hi'));
+        const broken = await deploy('broken');
+        await huddle.deployment('shop', ({ revision }) => revision === broken);
+        const accept = await front.refuse(folder);
+        const refused = await deploy('Refused');
+        const { result, reason } = await huddle.deployment('shop', ({ revision }) => revision === refused);
+        assert.equal(result, 'rolled back');
+        assert.match(reason, /^running the switch script .*: exit code 1$/);
+        await accept();
+        const last = await deploy('Welcome');
+        await huddle.live('shop', last);
+        for (const ended of await Promise.all(loads.map((each) => each.end()))) {
+          const words = [...ended.seen].map((answer) => answer.split(' ')[0]);
+          assert.deepEqual([ended.failed, words], [[], ['Hello', 'Hi', 'Welcome']], `of ${ended.requests}`);
+        }
+        await huddle.stop();
+      },
+    );
   }
 });

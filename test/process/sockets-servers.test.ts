@@ -5,9 +5,13 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { findExecutable } from '../../src/process/executable.ts';
 import { freePort } from '../e2e/proc.ts';
-import { type Count, handOvers, path, Server, servers } from './hand-over.ts';
+import type { Count } from '../e2e/load.ts';
+import { handOvers, path, Server, servers } from './hand-over.ts';
 
-// Each server of examples/servers is asked without a pause while it is replaced, again and again: nothing may be lost.
+// Each server of examples/servers is asked without a pause while it is replaced: nothing may be lost.
+
+/** Once shows what its lines are there for; HUDDLE_SERVERS=all asks what happens one time in a thousand. */
+const times = process.env['HUDDLE_SERVERS'] === 'all' ? 10 : 1;
 
 interface Example {
   readonly name: string;
@@ -27,7 +31,7 @@ const examples: readonly Example[] = [
   { name: 'nginx', program: 'nginx' },
 ];
 
-suite('Nothing is lost while a socket is handed over, under load,', () => {
+suite('Nothing is lost while a socket is handed over, under load,', { concurrency: 4 }, () => {
   for (const example of examples) {
     test(`by ${example.name}`, { skip: missing(example) }, async (t) => {
       const server = await Server.open(t, example.name, await freePort());
@@ -36,9 +40,7 @@ suite('Nothing is lost while a socket is handed over, under load,', () => {
         cwd: server.workshop.copy,
         env: { ...process.env, PATH: path, GOCACHE: join(server.workshop.folder, 'go') },
       });
-      const [fresh, kept] = await handOvers(server, 3);
-      assertNothingLost(fresh);
-      assertNothingLost(kept);
+      for (const count of await handOvers(t, server, times)) assertNothingLost(count);
     });
   }
 
@@ -50,7 +52,6 @@ suite('Nothing is lost while a socket is handed over, under load,', () => {
 
 function assertNothingLost({ requests, failed }: Count): void {
   assert.deepEqual(failed, [], `of ${requests}`);
-  assert.ok(requests > 20, `only ${requests} requests`);
 }
 
 function missing({ program, python }: Example): string | false {
