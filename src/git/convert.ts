@@ -2,7 +2,7 @@ import { lstat, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Revision } from '../../machines/facts.ts';
 import { Failure } from '../../machines/failure.ts';
-import type { Rescued, SavedChanges } from '../../machines/slots.ts';
+import type { Rescued } from '../../machines/slots.ts';
 import { faultPoint } from '../fault.ts';
 import { checkOut } from './check-out.ts';
 import { runGit } from './client.ts';
@@ -69,15 +69,27 @@ export async function currentName({ workTree }: GitRepository): Promise<string |
   return /(?:^|[/\\])releases[/\\]([0-9a-f]{7,64})[/\\]?$/.exec(target)?.[1] ?? null;
 }
 
-/** Saves what has been changed by hand in the in-place tree, which stays as it is; what is shared is not in the way. */
-export async function saveTree(store: GitRepository, shared: readonly SharedPath[]): Promise<SavedChanges | null> {
+/** For what the in-place tree makes room. */
+interface Successor {
+  readonly revision: Revision;
+  readonly branch: string;
+  readonly shared: readonly SharedPath[];
+}
+
+/**
+ * Saves what has been changed by hand in the in-place tree, and committed, while the tree stays as it is: whoever
+ * switches to side by side hears of it at once. What is shared is not in the way.
+ */
+export async function saveTree(store: GitRepository, { revision, branch, shared }: Successor): Promise<Rescued> {
+  const head = (await readHead(store)) ?? { branch, revision: null };
+  const commits = await keepCommits(store, revision, branch, head);
   const { files, staged, ...rest } = await findInTheWay(store, await look(store, await emptyTree(store)));
   const own = files.filter((path) => !isWithin(path, shared));
   const ownStaged = staged.filter(({ path }) => !isWithin(path, shared));
-  if (own.length + ownStaged.length === 0) return null;
+  if (own.length + ownStaged.length === 0) return { saved: null, commits };
   const saved = await save(store, { ...rest, files: own, staged: ownStaged });
   store.place.log(`in a release: git -C ${join(store.workTree, 'current')} checkout ${saved.ref} -- .\n`);
-  return saved;
+  return { saved, commits };
 }
 
 /** Removes from the local path what git tracks of its tree, and lets HEAD follow the release in charge. */

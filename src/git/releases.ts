@@ -59,17 +59,19 @@ export async function prepareRelease(place: GitPlace, wanted: WantedRelease, sig
   const noted = await readShared(store);
   const all = [...new Set([...(noted ?? []), ...shared.map(({ path }) => path)])];
   if (all.length !== noted?.length) await noteShared(store, all);
-  const saved = isTree ? await saveTree(store, shared) : null;
+  const { saved, commits } = isTree ? await saveTree(store, { revision, branch, shared }) : nothingSaved;
   if (!isTree) await markBare(store, true);
   const { directory, name } = await make(store, { found, revision, branch, shared, isTree });
-  return { directory, name, isFresh: true, saved, commits: [] };
+  return { directory, name, isFresh: true, saved, commits };
 }
+
+const nothingSaved: Rescued = { saved: null, commits: [] };
 
 async function reuse(store: GitRepository, release: Release, branch: string): Promise<Prepared> {
   const { name, directory } = release;
   await mendRelease(store, release);
   if ((await branchOf(store, release)) !== branch) await beginRelease(store, release, branch);
-  return { directory, name, isFresh: false, saved: null, commits: [] };
+  return { directory, name, isFresh: false, ...nothingSaved };
 }
 
 interface Making extends Omit<WantedRelease, 'shared'> {

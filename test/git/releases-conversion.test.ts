@@ -64,6 +64,21 @@ suite('from in place to side by side', { concurrency: 3 }, () => {
     assert.equal(await readFile(join(directory, 'a.txt'), 'utf8'), 'mine');
   });
 
+  test('commits made by hand are kept and told of when the first release is made, before anything moves', async () => {
+    const at = await scene();
+    await inPlace(at, { 'a.txt': 'a' });
+    git(at.local, '-c', 'user.name=A', '-c', 'user.email=a@b', 'commit', '--quiet', '--allow-empty', '-m', 'mine');
+    const mine = git(at.local, 'rev-parse', 'HEAD');
+    await writeFile(join(at.local, 'a.txt'), 'mine');
+    const { commits, saved } = await makeRelease(at.place(), await at.push({ 'a.txt': 'a2' }));
+    assert.deepEqual(
+      commits.map(({ folder, ref }) => [folder, git(at.local, 'rev-parse', ref)]),
+      [[at.local, mine]],
+    );
+    assert.equal(git(at.local, 'show', `${saved?.ref}:a.txt`), 'mine');
+    assert.equal(git(at.local, 'rev-parse', 'HEAD'), mine);
+  });
+
   test('nothing is cleared as long as no release is in charge', async () => {
     const at = await scene();
     const old = await inPlace(at, { 'a.txt': 'a' });
