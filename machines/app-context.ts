@@ -80,6 +80,8 @@ export interface AppContext extends World {
   checkAgain: boolean;
   /** The program reached its crash limit while its revision was still being proved. */
   condemned: Failure | null;
+  /** The program that leads was accepted while there was something else to do: the world is still to be turned to it. */
+  owesHandOver: boolean;
   /** Attempts in a row that ended in an error. */
   failures: number;
   /** What is wrong with asking, fetching, pulling. */
@@ -96,6 +98,8 @@ export interface AppContext extends World {
   program: ProgramStatus;
   /** The one beside it, side by side: on trial, or on its way out. */
   other: ProgramStatus;
+  /** What is to be added to those of the program that leads, so that the app's never fall when another one comes to lead. */
+  earlierRestarts: number;
 }
 
 export type AppEvent = AppCommand | ProgramTold | ProgramReport | OtherReport;
@@ -116,6 +120,7 @@ export function newContext(input: AppInput): AppContext {
     scriptTries: null,
     checkAgain: false,
     condemned: null,
+    owesHandOver: false,
     failures: 0,
     trouble: null,
     objection: null,
@@ -126,6 +131,7 @@ export function newContext(input: AppInput): AppContext {
     lead: 'blue',
     program: noProgram,
     other: noProgram,
+    earlierRestarts: 0,
   };
 }
 
@@ -148,6 +154,11 @@ export function isServing({ facts, program }: AppContext): boolean {
 /** Whether what comes next is to be started beside what is there: up, or at least tried. */
 export function isBeside({ deployment, application }: AppConfig, { state }: ProgramStatus): boolean {
   return deployment.strategy === 'side by side' && application.start !== null && state !== 'down';
+}
+
+/** Whether somebody has to be told which release is in charge. */
+export function hasHandOver({ deployment, application }: AppConfig): boolean {
+  return deployment.strategy === 'side by side' || application.proxy !== null;
 }
 
 /** The program is down, and what it last ran is no longer what is in place: only a new start may bring it up. */

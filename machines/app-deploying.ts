@@ -170,6 +170,7 @@ export const pulling = appSetup.createStateConfig({
 /** Starting the program on what is now in place, until it is accepted or not. */
 export const restarting = appSetup.createStateConfig({
   tags: 'deploying',
+  entry: 'forgetHandOver',
   initial: 'trying',
   states: {
     trying: {

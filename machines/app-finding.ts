@@ -171,7 +171,6 @@ export const checking = appSetup.createStateConfig({
     },
   },
   on: {
-    'program.accepted': { actions: ['noteLateGood', 'noteContent'] },
     'program.down': [
       { guard: 'isLeftBehind', target: 'pulling', actions: ['aimGood', 'noteCheck'] },
       { actions: 'startCurrent' },
@@ -249,7 +248,6 @@ export const testing = appSetup.createStateConfig({
     },
   },
   on: {
-    'program.accepted': { actions: ['noteLateGood', 'noteContent'] },
     'program.down': [
       { guard: 'isLeftBehind', target: 'pulling', actions: ['aimGood', 'noteCheck'] },
       { actions: 'startCurrent' },

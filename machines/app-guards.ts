@@ -4,6 +4,7 @@ import {
   canGoBack,
   canRollBack,
   canRestore,
+  hasHandOver,
   isBeside,
   isServing,
   isUnwanted,
@@ -65,9 +66,8 @@ export const guards = {
   hasPrePull: ({ context: { config, target, facts } }: Scene) =>
     target?.way === 'forward' && facts.current !== null && config.scripts.prePull.length > 0,
   hasPostPull: ({ context }: Scene, { isFresh }: Pulled) => isFresh && context.config.scripts.postPull.length > 0,
-  /** Somebody has to be told which release is in charge. */
-  hasHandOver: ({ context: { config } }: Scene) =>
-    config.deployment.strategy === 'side by side' || config.application.proxy !== null,
+  hasHandOver: ({ context }: Scene) => hasHandOver(context.config),
+  owesHandOver: ({ context }: Scene) => context.owesHandOver,
   canGoBack: ({ context }: Scene) => canGoBack(context),
   canRestore: ({ context }: Scene) => canRestore(context),
   isForward: ({ context }: Scene) => context.target?.way === 'forward',

@@ -8,6 +8,7 @@ import {
   cutShort,
   deploying,
   dueTime,
+  hasHandOver,
   type Leave,
   leftByRollback,
   mayCheck,
@@ -188,13 +189,18 @@ export const appNotes = appSlots.extend({
       const pinned = facts.pinned || (target.way === 'forward' && (attempt?.byHand ?? false));
       return { facts: { ...facts, ...acceptance(facts, target.revision, way, provingUntil), pinned } };
     }),
-    /** A revision that was kept without having been accepted has settled after all. */
+    /** A revision that was kept without having been accepted has settled after all; or one that was started anew. */
     noteLateGood: assign(({ context }) => {
       const { facts, config, now, program } = context;
       if (program.revision === null) return {};
       const provingUntil = now() + config.deployment.proving * 1000;
-      return { facts: { ...facts, ...acceptance(facts, program.revision, 'forward', provingUntil) } };
+      return {
+        facts: { ...facts, ...acceptance(facts, program.revision, 'forward', provingUntil) },
+        owesHandOver: hasHandOver(config),
+      };
     }),
+    /** Whatever is started now is handed over when it is accepted. */
+    forgetHandOver: assign({ owesHandOver: false }),
     pause: assign(({ context }) => ({ facts: { ...context.facts, paused: true }, nextCheck: null })),
     resume: assign(({ context }) => ({ facts: { ...context.facts, paused: false, pinned: false } })),
     markStopped: assign(({ context }) => ({

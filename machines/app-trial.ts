@@ -64,7 +64,7 @@ export const appTrial = appSetup.extend({
     }),
     /** The one on trial leads: all facts that follow from that in one stroke. */
     takeLead: assign(({ context }) => {
-      const { facts, target, attempt, config, lead, program, other, now } = context;
+      const { facts, target, attempt, config, lead, program, other, earlierRestarts, now } = context;
       if (target === null) return {};
       const { revision, way, directory } = target;
       const { localPath } = config.repository;
@@ -76,7 +76,9 @@ export const appTrial = appSetup.extend({
         lead: otherSide(lead),
         program: other,
         other: program,
+        earlierRestarts: earlierRestarts + program.restarts - other.restarts,
         placedAt: { localPath, directory: directory ?? localPath },
+        owesHandOver: false,
         facts: {
           ...taken,
           rejected,

@@ -24,6 +24,7 @@ export const appMachine = appTrial.createMachine({
     'program.told': { actions: 'hear' },
     'program.changed': { actions: 'noteProgram' },
     'program.gaveUp': { actions: 'noteGivenUp' },
+    'program.accepted': { actions: ['noteLateGood', 'noteContent'] },
     check: { actions: 'noteCheck' },
     pause: { actions: ['pause', { type: 'tell', params: { type: 'paused' } }] },
     resume: { actions: ['resume', 'noteCheck', { type: 'tell', params: { type: 'resumed' } }] },
@@ -102,6 +103,7 @@ export const appMachine = appTrial.createMachine({
     running: {
       entry: ['release', 'arm', { type: 'tell', params: failedNews }, 'noteTold'],
       always: [
+        { guard: 'owesHandOver', target: 'restarting.handingOver', actions: 'aimRunning' },
         { guard: 'isCondemned', target: 'returning' },
         { guard: 'wantsRollback', target: 'returning' },
         { guard: 'isRollbackOver', target: 'running', reenter: true, actions: 'noteRolledBack' },
@@ -117,10 +119,6 @@ export const appMachine = appTrial.createMachine({
           reenter: true,
           actions: [{ type: 'tell', params: configNews }, 'takeConfig', 'configure'],
         },
-        'program.accepted': [
-          { guard: 'hasHandOver', target: 'restarting.handingOver', actions: ['aimRunning', 'noteContent'] },
-          { actions: ['noteLateGood', 'noteContent'] },
-        ],
         'program.down': [
           { guard: 'hasNoProgram' },
           { guard: 'isLeftBehind', target: 'pulling', actions: 'aimGood' },

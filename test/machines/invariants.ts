@@ -153,13 +153,14 @@ export const invariants: readonly Invariant[] = [
   },
   {
     title: 'side by side what is good and in place changes with who leads, and with nothing else',
-    isBroken: ({ before, after }) =>
-      before.isBeside &&
-      after.isSideBySide &&
-      [after.facts.good, after.facts.current].join() !==
-        (before.lead === after.lead
-          ? [before.facts.good, before.facts.current].join()
-          : [after.leading, after.leading].join()),
+    isBroken: ({ before, after }, { accepted }) => {
+      if (!before.isBeside || !after.isSideBySide) return false;
+      const { facts, lead, leading } = after;
+      if (before.lead !== lead) return facts.good !== leading || facts.current !== leading;
+      // What was kept without having been accepted may be so by now.
+      const isLate = facts.good === leading && accepted.includes(leading ?? 'nothing');
+      return facts.current !== before.facts.current || (facts.good !== before.facts.good && !isLate);
+    },
   },
   {
     title: 'the tree is never touched while a program is alive',

@@ -40,7 +40,7 @@ export function textOfApp(nameOf: (config: AppConfig | null) => string): (app: A
     });
     return JSON.stringify([
       [app.status, app.value, nameOf(app.context.config), nameOf(held)],
-      [durable, deploying?.revision, app.context.isOpen],
+      [durable, deploying?.revision, app.context.isOpen, app.context.owesHandOver],
       app.matches('cloning') ? opened : null,
       app.matches('checking') ? asked : null,
       [target, attempt?.revision, attempt?.byHand, wish, leave, checkAgain, condemned !== null],
