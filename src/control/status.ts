@@ -52,6 +52,8 @@ export interface AppView {
   readonly branch: string | null;
   readonly facts: Pick<Facts, 'current' | 'previous' | 'rejected'>;
   readonly program: ProgramStatus;
+  /** Of what has led before. */
+  readonly earlierRestarts: number;
   /** The one that does not lead. */
   readonly other: ProgramStatus;
   readonly directory: string | null;
@@ -82,8 +84,7 @@ export function toStatus(view: AppView): AppStatus {
       state: program.state,
       pid: program.pid,
       since: isoTime(program.since),
-      // Whichever leads: it never counts down.
-      restarts: program.restarts + other.restarts,
+      restarts: program.restarts + view.earlierRestarts,
       adopted: program.adopted,
     },
     health: program.health,

@@ -13,6 +13,7 @@ const view: AppView = {
   branch: 'main',
   facts: { ...noFacts, current: 'c'.repeat(40), previous: 'b'.repeat(40) },
   program: { ...noProgram, state: 'up', pid: 4711, since: 0, restarts: 2, adopted: true, health: 'healthy' },
+  earlierRestarts: 0,
   other: noProgram,
   directory: '/srv/shop',
   nextCheck: 60_000,
@@ -36,13 +37,12 @@ suite('Status', () => {
     );
   });
 
-  test('shows what runs beside the program that leads, and counts the restarts of both', () => {
+  test('shows what runs beside the program that leads, and counts the restarts of those before it', () => {
     const other = { ...noProgram, state: 'up', pid: 4712, restarts: 3, revision: 'd'.repeat(40) } as const;
-    const { beside, program } = toStatus({ ...view, other });
+    const { beside, program } = toStatus({ ...view, other, earlierRestarts: 3 });
     assert.deepEqual(beside, { revision: 'd'.repeat(40), state: 'up', pid: 4712 });
     assert.deepEqual([program.pid, program.restarts], [4711, 5]);
-    const { beside: gone, program: alone } = toStatus({ ...view, other: { ...other, state: 'down', pid: null } });
-    assert.deepEqual([gone, alone.restarts], [null, 5]);
+    assert.equal(toStatus({ ...view, other: { ...other, state: 'down', pid: null } }).beside, null);
   });
 
   test('shows no folder as long as there is nothing in it', () => {

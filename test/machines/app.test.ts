@@ -912,6 +912,31 @@ suite('deploy and rollback', () => {
     assert.deepEqual(alive(stage), ['a']);
   });
 
+  test('side by side, restarts are those of the program that leads and led, and not those of a trial', async () => {
+    const stage = await running(appConfig({ deployment: { strategy: 'side by side' } }));
+    const restarts = () => {
+      const { program, earlierRestarts } = stage.app.getSnapshot().context;
+      return program.restarts + earlierRestarts;
+    };
+    for (let crash = 0; crash < 3; crash++) {
+      await stage.crash();
+      await stage.pass(90);
+    }
+    assert.equal(restarts(), 3);
+    stage.world.fate = (revision) => (revision === 'b' ? { code: 3, signal: null } : null);
+    await moved(stage);
+    await stage.pass(5);
+    assert.deepEqual([stage.facts().good, restarts()], ['a', 3]);
+    for (const tip of ['c', 'd']) {
+      await moved(stage, tip);
+      await stage.pass(5);
+      assert.deepEqual([stage.facts().good, restarts()], [tip, 3]);
+    }
+    await stage.crash();
+    await stage.pass(5);
+    assert.equal(restarts(), 4);
+  });
+
   test('rollback during a test gives the test up', async () => {
     const hold = holding('test');
     const stage = await running(tested, { gate: hold.gate, head: 'a' }, { previous: 'z' });
