@@ -102,9 +102,9 @@ suite('The examples', { concurrency: 2 }, () => {
     await huddle.stop();
   });
 
-  // `servers` is run by test/process/sockets-servers.test.ts.
+  // `servers` is run by test/process/sockets-servers.test.ts, `switch` by switch.test.ts.
   test('every folder of examples/ is one that is run', () => {
     const folders = readdirSync(examples, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    assert.deepEqual(folders.map(({ name }) => name).toSorted(), ['servers', 'sync', 'web', 'web-ini', 'worker']);
+    assert.deepEqual(folders.map(({ name }) => name).toSorted(), ['servers', 'switch', 'sync', 'web', 'web-ini', 'worker']);
   });
 });

@@ -1,6 +1,6 @@
 import { Agent, get } from 'node:http';
 import type { TestContext } from 'node:test';
-import { setImmediate as soon } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What became of the requests of a load. */
 export interface Count {
@@ -18,7 +18,7 @@ export interface Load {
   end(): Promise<Count>;
 }
 
-/** Clients that ask without a pause, each over a connection for each request or over one that it keeps; at most until the test ends. */
+/** Clients that ask again and again, each over a connection for each request or over one that it keeps; at most until the test ends. */
 export function load(t: Pick<TestContext, 'after'>, port: number, clients: number, isKept = false): Load {
   const count: Count = { requests: 0, seen: new Set(), failed: [] };
   const enough = new AbortController();
@@ -31,7 +31,7 @@ export function load(t: Pick<TestContext, 'after'>, port: number, clients: numbe
         (answer) => count.seen.add(answer),
         (error: NodeJS.ErrnoException) => count.failed.push(error.code ?? error.message),
       );
-      await soon();
+      await sleep(1); // So that there is something left of the machine for those who answer.
     }
     if (agent !== false) agent.destroy();
   };
