@@ -52,7 +52,7 @@ export async function stopApp(file: string, desk: Desk, folder: string): Promise
     for (const record of Object.values(ledger.programs)) {
       if (record !== null) await stopProgram(record, desk, await readConfig(file, folder));
     }
-    desk.closeSockets();
+    desk.doors.closeSockets();
     await desk.sweep();
     ledger.rememberPrograms(noPrograms);
     return { name, failure: await ledger.remember({ stopped: true }) };

@@ -98,7 +98,7 @@ export function wire({ office, desk, tell, record, probed, watch }: Wiring) {
       close: fromPromise(async ({ input }) => {
         const at = desk(input.name);
         if (!input.isDetached) await shut(at);
-        at.proxy?.leave();
+        at.doors.proxy?.leave();
         await at.idle();
       }),
     } satisfies Required<Parameters<typeof appMachine.provide>[0]['actors']>,

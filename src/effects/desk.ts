@@ -11,9 +11,8 @@ import { marksOf } from '../process/adopt.ts';
 import { endMarked } from '../process/end.ts';
 import { bootId } from '../process/identity.ts';
 import { appPrefix, folderMark, newMark } from '../process/mark.ts';
-import { closeSockets, openSockets, type Sockets } from '../process/sockets.ts';
 import { type RunAs, runAs } from '../process/user.ts';
-import type { ProxySettings } from '../proxy/settings.ts';
+import { type Doors, doorsOf } from './doors.ts';
 import type { Turns } from './turns.ts';
 
 /** What every app of a Huddle shares. */
@@ -62,14 +61,7 @@ export interface Desk {
   takeRemains(): readonly string[];
   /** What an earlier life has left and this one takes over. */
   spared: ProgramRecord | null;
-  /** Opens what an app is to listen on, and closes what it is not any more; one after the other. Rejects as `openSockets`. */
-  openSockets(config: AppConfig): Promise<Sockets | null>;
-  /** Gives them all up. */
-  closeSockets(): void;
-  /** Whether sockets or a proxy are open that an earlier config has wanted. */
-  readonly hasDoors: boolean;
-  /** What `application.proxy` has had started. */
-  proxy: KeptProxy | null;
+  readonly doors: Doors;
   /** Whether the remains of an earlier life have been seen to in this one. */
   isSettled: boolean;
   /** Ends whatever this app has left running. */
@@ -82,20 +74,12 @@ export interface Desk {
   readonly warnOf: (failure: Failure) => void;
 }
 
-/** A proxy that is kept up. */
-export interface KeptProxy {
-  readonly settings: ProxySettings;
-  /** Ends it when its open requests are answered, or the drain timeout is over. */
-  end(): Promise<void>;
-  /** Leaves it running, to the next Huddle. */
-  leave(): void;
-}
-
 export function openDesk(name: string, office: Office): Desk {
   const paths = office.paths.app(name);
   const warn = (text: string) => office.warn(name, text);
   const hash = folderMark(office.paths.folder);
   const marks = appPrefix(hash, name);
+  const mark = () => newMark(hash, name);
   const ledger = openAppLedger(paths, { warn, bootId, marks });
   let remains: readonly string[] = office.remains.filter((mark) => mark.startsWith(marks));
   let changes = 0;
@@ -111,9 +95,6 @@ export function openDesk(name: string, office: Office): Desk {
     return turn;
   };
 
-  const closed: Promise<Sockets | null> = Promise.resolve(null);
-  let sockets = closed;
-
   const looks = new Set<AbortController>();
   const makeWay = (): void => {
     for (const look of looks) look.abort(madeWay(name));
@@ -123,7 +104,7 @@ export function openDesk(name: string, office: Office): Desk {
     name,
     paths,
     ledger,
-    mark: () => newMark(hash, name),
+    mark,
     alone(signal, work) {
       makeWay();
       return inTurn(signal, work);
@@ -136,7 +117,7 @@ export function openDesk(name: string, office: Office): Desk {
     async idle() {
       makeWay();
       await last;
-      await sockets;
+      await desk.doors.idle();
       // A sync that is under way is not waited for; it may end when another Huddle has the ledger, and is forgotten.
       desk.beginChange();
       await ledger.flush();
@@ -189,32 +170,7 @@ export function openDesk(name: string, office: Office): Desk {
     },
     sweep: () => endMarked(marks),
     spared: null,
-    get hasDoors() {
-      return sockets !== closed || desk.proxy !== null;
-    },
-    proxy: null,
-    openSockets({ application: { listen, user } }) {
-      if (listen.length === 0 && sockets === closed) return closed;
-      const before = sockets;
-      const opened = before.then((open) => {
-        mustStand(paths);
-        const { uid, gid } = runAs(user);
-        const owner = uid === null || gid === null ? null : { uid, gid };
-        return openSockets({ listen, folder: paths.directory, mark: desk.mark(), owner, open });
-      });
-      sockets = opened.catch(() => before);
-      return opened;
-    },
-    closeSockets() {
-      const left = sockets
-        .then((open) => closeSockets(paths.directory, open))
-        .catch((thrown: unknown) => warn(asFailure(thrown).message))
-        .then(() => {
-          if (sockets === left) sockets = closed;
-          return null;
-        });
-      sockets = left;
-    },
+    doors: doorsOf({ paths, mark, warn }),
     isSettled: false,
     lookForRemains() {
       desk.isSettled = false;

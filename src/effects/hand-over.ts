@@ -76,14 +76,14 @@ async function turnTo(to: Destination, desk: Desk, config: AppConfig, signal: Ab
 /** Resolves when the proxy has no request open at this side any more. */
 export async function drain({ side }: DrainInput, desk: Desk, signal: AbortSignal): Promise<void> {
   const port = desk.ledger.programs[side]?.port ?? null;
-  if (desk.proxy !== null && port !== null) await drained(desk.proxy.settings.control, port, signal);
+  if (desk.doors.proxy !== null && port !== null) await drained(desk.doors.proxy.settings.control, port, signal);
 }
 
 /** In place nothing serves meanwhile: requests wait for the next program, and those under way are answered by this one. */
 export async function hold({ config, side }: DrainInput, desk: Desk, signal: AbortSignal): Promise<void> {
   const port = desk.ledger.programs[side]?.port ?? null;
-  if (desk.proxy === null || port === null || isBeside(config)) return;
-  const { control } = desk.proxy.settings;
+  if (desk.doors.proxy === null || port === null || isBeside(config)) return;
+  const { control } = desk.doors.proxy.settings;
   const patience = AbortSignal.any([signal, AbortSignal.timeout(config.application.stopTimeout * 500)]);
   try {
     await pointProxy(control, null, patience);
@@ -96,7 +96,7 @@ export async function hold({ config, side }: DrainInput, desk: Desk, signal: Abo
 
 /** Nobody is let in any more: the app has been stopped, or leaves with its program. */
 export async function shut(desk: Desk): Promise<void> {
-  desk.closeSockets();
+  desk.doors.closeSockets();
   await endProxy(desk);
 }
 

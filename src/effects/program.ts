@@ -53,7 +53,7 @@ export function run(
   if (adopted !== null) return adopted;
   const { config } = input;
   const isPlain = !isBeside(config) && !wantsPort(config) && config.application.listen.length === 0;
-  if (isPlain && !desk.hasDoors) return start(input, nothing, { desk, trees, report });
+  if (isPlain && !desk.doors.areOpen) return start(input, nothing, { desk, trees, report });
   return startWhen(equipmentFor(input, desk), input, { desk, trees, report });
 }
 
@@ -74,7 +74,7 @@ const nothing: Equipment = { release: null, sockets: null };
 
 /** Rejects with a `Failure`. */
 async function equipmentFor({ config, revision, side }: ProcessInput, desk: Desk): Promise<Equipment> {
-  const sockets = await desk.openSockets(config);
+  const sockets = await desk.doors.openSockets(config);
   // Side by side the one before may still have need of it: then it is seen to when that is left.
   if (config.application.proxy !== null || !isBeside(config)) await settleProxy(config, desk);
   const port = wantsPort(config) ? await portFor(revision, side, desk) : null;
@@ -148,7 +148,10 @@ function start(input: ProcessInput, { release, sockets }: Equipment, { desk, tre
     if (tree === null) return;
     const { pid, startTime } = tree.root;
     const config = fingerprint(input.config);
-    const place = release === null ? {} : { directory: input.config.repository.localPath, port: release.port };
+    const { localPath: directory } = input.config.repository;
+    // An app that is in place again may still run in a release.
+    const isPlaced = release !== null || releaseName(directory) !== null;
+    const place = isPlaced ? { directory, port: release?.port ?? null } : {};
     const record = { pid, startTime, bootId, mark, revision: input.revision, config, since, ...place };
     desk.ledger.rememberProgram(record, input.side);
   };

@@ -16,7 +16,8 @@ import { endGently } from '../process/stop.ts';
 import { treeOf } from '../process/tree.ts';
 import { proxyStatus } from '../proxy/client.ts';
 import { type ProxySettings, startArgv } from '../proxy/settings.ts';
-import type { Desk, KeptProxy } from './desk.ts';
+import type { Desk } from './desk.ts';
+import type { KeptProxy } from './doors.ts';
 
 // The proxy of an app is kept up like a program, and like one it outlives Huddle.
 
@@ -46,11 +47,11 @@ export async function settleProxy(config: AppConfig, desk: Desk): Promise<string
     memory: join(desk.paths.directory, 'proxy-memory.json'),
     drainTimeout,
   };
-  const before = desk.proxy;
+  const before = desk.doors.proxy;
   if (before !== null && isSame(before.settings, settings)) return settings.control;
   const left = before === null ? readRecord(desk) : null;
   const next = keep(settings, config, desk, left);
-  desk.proxy = next;
+  desk.doors.proxy = next;
   if (before === null && (left === null || isSame(left.settings, settings))) return settings.control;
   // Both listen at one address until then; the old one answers what it has begun with.
   await serving(next);
@@ -67,9 +68,9 @@ async function serving(next: KeptProxy & { isServing(): Promise<boolean> }): Pro
 
 /** Ends the proxy of an app that is to have none, also one that an earlier Huddle has left. */
 export async function endProxy(desk: Desk): Promise<void> {
-  const left = desk.proxy === null ? readRecord(desk) : null;
-  await desk.proxy?.end();
-  desk.proxy = null;
+  const left = desk.doors.proxy === null ? readRecord(desk) : null;
+  await desk.doors.proxy?.end();
+  desk.doors.proxy = null;
   if (left !== null) await endTree(left, left.settings.drainTimeout, desk);
   rmSync(recordIn(desk), { force: true });
 }

@@ -69,7 +69,7 @@ suite('The proxy of an app', { concurrency: 2 }, () => {
       const control = await settle(first, port, 1);
       await pointProxy(control, { port: await program(t), revision: 'one' }, never);
       const { pid } = await proxyStatus(control, never);
-      if (life === 'the next Huddle') first.proxy?.leave();
+      if (life === 'the next Huddle') first.doors.proxy?.leave();
 
       const answers = new Set<string>();
       const end = new AbortController();
