@@ -105,6 +105,13 @@ suite('The examples', { concurrency: 2 }, () => {
   // `servers` is run by test/process/sockets-servers.test.ts, `switch` by switch.test.ts.
   test('every folder of examples/ is one that is run', () => {
     const folders = readdirSync(examples, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    assert.deepEqual(folders.map(({ name }) => name).toSorted(), ['servers', 'switch', 'sync', 'web', 'web-ini', 'worker']);
+    assert.deepEqual(folders.map(({ name }) => name).toSorted(), [
+      'servers',
+      'switch',
+      'sync',
+      'web',
+      'web-ini',
+      'worker',
+    ]);
   });
 });

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { cp, rename } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { findExecutable } from '../../src/process/executable.ts';
 import { Huddle } from './command.ts';
-import { scene, type Scene } from './harness.ts';
+import { eventually, scene, type Scene } from './harness.ts';
 import { ask, load } from './load.ts';
 import { freePort } from './proc.ts';
 import { git } from './repository.ts';
@@ -108,7 +109,7 @@ suite('The switch script of the examples', { concurrency: 2 }, () => {
       { skip: missing(front) },
       async (t) => {
         const { stage, folder, port, app, front: start } = await prepared(t, front);
-        start();
+        const running = start();
         const first = await commit(app);
         const huddle = new Huddle(folder, [], stage.environment({ PATH: path }));
         const deploy = async (word: string) => {
@@ -135,6 +136,11 @@ suite('The switch script of the examples', { concurrency: 2 }, () => {
           const words = [...ended.seen].map((answer) => answer.split(' ')[0]);
           assert.deepEqual([ended.failed, words], [[], ['Hello', 'Hi', 'Welcome']], `of ${ended.requests}`);
         }
+        // The next one starts where this one was.
+        running.kill();
+        await once(running, 'exit');
+        start();
+        assert.match(await eventually('it answers again', () => ask(port).catch(() => false as const)), /^Welcome/);
         await huddle.stop();
       },
     );
