@@ -180,7 +180,11 @@ export const appNotes = appSlots.extend({
       facts: { ...context.facts, pulling: null, current: context.target?.revision ?? null },
       placedAt: placeIn(context, context.target?.directory),
     })),
-    noteInPlace: assign(({ context }) => ({ placedAt: placeIn(context, context.opened?.directory) })),
+    /** The good revision: side by side another one may have been put in its place beside it, and come to nothing. */
+    noteInPlace: assign(({ context }) => ({
+      placedAt: placeIn(context, context.opened?.directory),
+      facts: { ...context.facts, current: context.facts.good },
+    })),
     noteGood: assign(({ context }) => {
       const { facts, target, attempt, config, now } = context;
       if (target === null) return {};
