@@ -109,6 +109,12 @@ const kills: Readonly<Record<StoryName, readonly Kill[]>> = {
     ['restarting', 'proxy.point.after', 2],
     ['stopping', 'ledger.state.before'],
   ],
+  'side by side, withdrawn': [
+    ['pulling', 'release.ready.after'],
+    ['restarting', 'current.after', 2],
+    ['restarting', 'command.end.after', 2],
+    ['restarting', 'proxy.point.after', 2],
+  ],
   'side by side, refused': [
     ['restarting', 'ledger.program.after', 2],
     ['stopping', 'program.stop.after'],
@@ -131,6 +137,8 @@ const kills: Readonly<Record<StoryName, readonly Kill[]>> = {
     ['pulling', 'convert.return.before'],
     ['pulling', 'convert.returned'],
     ['pulling', 'tree.after'],
+    ['restarting', 'ledger.program.after', 2],
+    ['stopping', 'program.stop.before'],
     ['checking', 'release.unkept'],
     ['checking', 'release.removed'],
   ],

@@ -164,6 +164,15 @@ export const stories = {
     live: until('v2'),
     end: { version: 'v2' },
   },
+  // What was cut short is not taken up again: all that led to it has to lead back.
+  'side by side, withdrawn': {
+    from: 'deployed',
+    kind: 'proxy',
+    before: (world) => world.push('v2'),
+    live: until('v2'),
+    after: (world) => world.withdraw(),
+    end: { version: 'v1', isAgain: true },
+  },
   'side by side, refused': {
     from: 'deployed',
     kind: 'listen',
@@ -192,12 +201,13 @@ export const stories = {
     from: 'deployed',
     before: async (world) => {
       await world.write('data/mine');
+      await appendFile(join(world.stage.copy('shop'), 'padding.txt'), 'mine\n');
       await convert(world, 'listen');
       await world.push('v2');
     },
     live: twoReleases,
     onward: twoReleases,
-    end: { version: 'v3' },
+    end: { version: 'v3', saved: 1 },
   },
   'back to in place': {
     from: 'deployed',

@@ -90,6 +90,8 @@ export interface Expectation {
   readonly bad?: readonly string[];
   /** The config of the program was changed while nothing ran. */
   readonly isChanged?: boolean;
+  /** It may have been deployed a second time. */
+  readonly isAgain?: boolean;
   /** In place: what was shared before is back in the tree. */
   readonly hasMine?: boolean;
   /** How many times something of the working copy was to be saved; null: it does not matter. */
@@ -128,7 +130,7 @@ async function violations(world: World, huddle: Huddle, expected: Expectation, d
     ...inJournal(world, huddle, death, pid),
     ...inProcesses(world, [huddle.pid, pid, ...doorkeepers(world)]),
     ...(await inTree(world, revision, expected)),
-    ...inLedger(world, revision, death?.cutShort ?? null),
+    ...inLedger(world, revision, expected, death?.cutShort ?? null),
   ];
 }
 

@@ -120,6 +120,12 @@ export class World {
     await this.repo.forcePush();
   }
 
+  /** Takes the last version back. */
+  async withdraw(): Promise<void> {
+    await this.repo.git('reset', '--quiet', '--hard', 'HEAD~1');
+    await this.repo.forcePush();
+  }
+
   /** The revision of a version, of whatever edition: `v1+edited`. */
   revision(version: string): string {
     return this.revisions.get(version.replace(/\+.*/, '')) ?? `no ${version} was pushed`;
