@@ -12,7 +12,7 @@ import { endMarked } from '../process/end.ts';
 import { bootId } from '../process/identity.ts';
 import { appPrefix, folderMark, newMark } from '../process/mark.ts';
 import { type RunAs, runAs } from '../process/user.ts';
-import { type Doors, doorsOf } from './doors.ts';
+import { type Doors, closedDoors } from './doors.ts';
 import type { Turns } from './turns.ts';
 
 /** What every app of a Huddle shares. */
@@ -170,7 +170,7 @@ export function openDesk(name: string, office: Office): Desk {
     },
     sweep: () => endMarked(marks),
     spared: null,
-    doors: doorsOf({ paths, mark, warn }),
+    doors: closedDoors({ paths, mark, warn }),
     isSettled: false,
     lookForRemains() {
       desk.isSettled = false;

@@ -35,7 +35,8 @@ export interface Doorway {
   readonly warn: (text: string) => void;
 }
 
-export function doorsOf({ paths, mark, warn }: Doorway): Doors {
+/** The doors of an app, none of them open as yet. */
+export function closedDoors({ paths, mark, warn }: Doorway): Doors {
   const closed: Promise<Sockets | null> = Promise.resolve(null);
   let sockets = closed;
   const doors: Doors = {
