@@ -280,8 +280,9 @@ function programsAt(desks: ReadonlyMap<string, Desk>) {
 }
 
 function rotatedLogs({ context }: HuddleSnapshot, desk: (name: string) => Desk): RotatedLog[] {
-  return Object.values(context.slots).flatMap(({ name, config: { logs } }) => {
+  return Object.values(context.slots).flatMap(({ name, config: { logs, application } }) => {
     const { appLog, deployLog, proxyLog, root } = desk(name).paths;
-    return [appLog, deployLog, proxyLog].map((path) => ({ path, base: root, size: logs.size, keep: logs.keep }));
+    const written = application.proxy === null ? [appLog, deployLog] : [appLog, deployLog, proxyLog];
+    return written.map((path) => ({ path, base: root, size: logs.size, keep: logs.keep }));
   });
 }

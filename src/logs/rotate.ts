@@ -46,8 +46,8 @@ interface Seen extends Look {
   readonly inode: string;
 }
 
-/** Rounds from one that believes no wait to the next: a watched folder may have been moved away with all that it held. */
-const wholeRoundEvery = 12;
+/** Rounds from one that asks whether what is watched is still there to the next: a folder may have been moved away. */
+const doubtfulRoundEvery = 12;
 
 /** A wait for an event in a folder. */
 interface Vigil {
@@ -60,7 +60,7 @@ interface Vigil {
 
 /**
  * Starts looking after logs. An event tells that a log which had come to rest is written to again, or removed; so nothing
- * is looked at in a round but what cannot be watched, and once a minute all: two `stat` (some 5 µs each) a file.
+ * is looked at in a round but what cannot be watched, and once a minute the folders: a `stat` (some 5 µs) each.
  */
 export function createRotator({ every, files, warn }: RotatorInput): Rotator {
   const period = every * 1_000;
@@ -80,12 +80,11 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
     const started = performance.now();
     const round = all || started >= nextRound;
     if (round) nextRound = started + period;
-    const isWhole = all || (round && rounds++ % wholeRoundEvery === 0);
     const listed = [...files()];
     const paths = new Set(listed.map(({ path }) => path));
     const isDue = ({ path }: RotatedLog) => woken.has(dirname(path)) || (seen.get(path)?.due ?? 0) <= started;
-    if (isWhole) forgetReplaced();
-    const logs = listed.filter((log) => isDue(log) || isWhole || (round && !isWatched(log)));
+    if (round && rounds++ % doubtfulRoundEvery === 0) forgetReplaced();
+    const logs = listed.filter((log) => all || isDue(log) || (round && !isWatched(log)));
     const since = new Map(woken);
     woken.clear();
     // As they are before it is looked for removed ones: what is removed later is seen as a change at the next look.
