@@ -142,20 +142,19 @@ export const invariants: readonly Invariant[] = [
   },
   {
     title: 'side by side who comes to lead has been accepted',
-    isBroken: ({ before, deeds, after: { lead, leading } }, { accepted }) =>
-      // In one moment it may have been replaced, in place, by what is still to be accepted.
-      before.lead !== lead && !deeds.includes(`spawn ${leading}`) && !accepted.includes(leading ?? 'nothing'),
+    isBroken: (moment, { accepted }) => isSwitch(moment) && !accepted.includes(moment.after.leading ?? 'nothing'),
   },
   {
     title: 'side by side nobody comes to lead before the world has been turned to it',
-    isBroken: ({ before, deeds, after }) => before.lead !== after.lead && objects(deeds, 'told').length === 0,
+    isBroken: (moment) => isSwitch(moment) && objects(moment.deeds, 'told').length === 0,
   },
   {
     title: 'side by side what is good and in place changes with who leads, and with nothing else',
-    isBroken: ({ before, after }, { accepted }) => {
-      if (!before.isBeside || !after.isSideBySide) return false;
+    isBroken: (moment, { accepted }) => {
+      const { before, after } = moment;
       const { facts, lead, leading } = after;
-      if (before.lead !== lead) return facts.good !== leading || facts.current !== leading;
+      if (!before.isBeside || !after.isSideBySide) return false;
+      if (before.lead !== lead) return isSwitch(moment) && (facts.good !== leading || facts.current !== leading);
       // What was kept without having been accepted may be so by now.
       const isLate = facts.good === leading && accepted.includes(leading ?? 'nothing');
       return facts.current !== before.facts.current || (facts.good !== before.facts.good && !isLate);
@@ -280,6 +279,11 @@ function replay({ before, deeds }: Moment): { verb: string; object: string; aliv
     if (verb === 'gone') alive = alive.filter((_, index) => index !== alive.indexOf(object));
     return { verb, object, alive };
   });
+}
+
+/** Another one comes to lead; in one moment it may have been replaced, in place, by what is still to be accepted. */
+function isSwitch({ before, deeds, after: { lead, leading } }: Moment): boolean {
+  return before.lead !== lead && !deeds.includes(`spawn ${leading}`);
 }
 
 /** Somebody wants the program ended, or the watchdog does. */
