@@ -13,6 +13,13 @@ const broken = new Failure('remote-unreachable', { doing: 'asking', subject: 'it
 const failing = new Failure('test-failed', { doing: 'testing', subject: 'b', reason: 'exit code 1' });
 const tested = { test: { kind: 'command', commands: ['true'], timeout: 9 } } as const;
 
+/** Keeps the slots of one kind from being done until what this returns is called. */
+function holdUp(world: World, kind: 'pull' | 'test'): () => void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  world.gate = (slot) => (slot === kind ? promise : Promise.resolve());
+  return resolve;
+}
+
 /** An app that runs `a`, with `z` before it; and what its operator is told, as it comes. */
 async function running(but: {
   world?: Partial<World>;
@@ -206,12 +213,11 @@ suite('An order to restart', () => {
   test('is done beside a test that goes on, whose deployment is another matter', async () => {
     const { told, give, world } = await running({ config: tested });
     world.tip = 'b';
-    const tests = Promise.withResolvers<void>();
-    world.gate = (slot) => (slot === 'test' ? tests.promise : Promise.resolve());
+    const goOn = holdUp(world, 'test');
     await give('check');
     await give('restart', 3);
     assert.deepEqual(told, ['restart: restarted']);
-    tests.resolve();
+    goOn();
   });
 
   test('also starts an app that is stopped', async () => {
@@ -251,12 +257,11 @@ suite('An order to deploy and to roll back', () => {
 
   test('leaves what is being deployed, also where that is not accepted: back once, not twice', async () => {
     const { told, give, pass, world, stage } = await running({});
-    const pulls = Promise.withResolvers<void>();
-    world.gate = (slot) => (slot === 'pull' ? pulls.promise : Promise.resolve());
+    const goOn = holdUp(world, 'pull');
     world.fate = (revision) => (revision === 'b' ? { code: 7, signal: null } : null);
     await give({ type: 'deploy', revision: 'b' });
     await give('rollback');
-    pulls.resolve();
+    goOn();
     await pass(10);
     assert.deepEqual(told.slice(1), ['rollback: rolled back a']);
     const { current, good, previous, pinned, rejected } = stage.facts();
@@ -269,11 +274,10 @@ suite('An order to deploy and to roll back', () => {
 
   test('leaves what is being deployed when that is accepted', async () => {
     const { told, give, pass, world, stage } = await running({});
-    const pulls = Promise.withResolvers<void>();
-    world.gate = (slot) => (slot === 'pull' ? pulls.promise : Promise.resolve());
+    const goOn = holdUp(world, 'pull');
     await give({ type: 'deploy', revision: 'b' });
     await give('rollback');
-    pulls.resolve();
+    goOn();
     await pass(10);
     assert.deepEqual(told.slice(1), ['rollback: rolled back a']);
     assert.deepEqual([stage.facts().current, stage.facts().pinned], ['a', true]);
@@ -281,13 +285,12 @@ suite('An order to deploy and to roll back', () => {
 
   test('leaves no wish behind that nothing can fulfil', async () => {
     const { told, give, pass, world, stage } = await running({});
-    const pulls = Promise.withResolvers<void>();
+    const goOn = holdUp(world, 'pull');
     world.tip = 'z';
-    world.gate = (slot) => (slot === 'pull' ? pulls.promise : Promise.resolve());
     world.fate = (revision) => (revision === 'z' ? { code: 7, signal: null } : null);
     await give('check');
     await give('rollback');
-    pulls.resolve();
+    goOn();
     await pass(10);
     assert.deepEqual(told.at(-1), 'rollback: rolled back a');
     await give('restart', 3);
@@ -297,13 +300,12 @@ suite('An order to deploy and to roll back', () => {
 
   test('of the good revision while another one fails is done when that one is left', async () => {
     const { told, give, pass, world, stage } = await running({});
-    const pulls = Promise.withResolvers<void>();
+    const goOn = holdUp(world, 'pull');
     world.tip = 'b';
-    world.gate = (slot) => (slot === 'pull' ? pulls.promise : Promise.resolve());
     world.fate = (revision) => (revision === 'b' ? { code: 7, signal: null } : null);
     await give('check');
     await give({ type: 'deploy', revision: 'a' });
-    pulls.resolve();
+    goOn();
     await pass(10);
     assert.deepEqual(told, ['check: not-accepted: it ended with exit code 7', 'deploy: in place a']);
     assert.equal(stage.facts().pinned, true);
@@ -311,12 +313,11 @@ suite('An order to deploy and to roll back', () => {
 
   test('is off when another one comes in between, and the last one wins', async () => {
     const { told, give, pass, world, stage } = await running({ config: tested });
-    const tests = Promise.withResolvers<void>();
-    world.gate = (slot) => (slot === 'test' ? tests.promise : Promise.resolve());
+    const goOn = holdUp(world, 'test');
     await give({ type: 'deploy', revision: 'c' });
     await give({ type: 'deploy', revision: 'd' });
     assert.deepEqual(told, ['deploy: not-accepted: an order to deploy came in between']);
-    tests.resolve();
+    goOn();
     await pass(4);
     assert.deepEqual(told.slice(1), ['deploy: deployed d']);
     assert.equal(stage.facts().current, 'd');
@@ -333,8 +334,7 @@ suite('An order to deploy and to roll back', () => {
 
   test('fails when the app leaves meanwhile', async () => {
     const { told, give, pass, stage, world } = await running({ config: tested });
-    const tests = Promise.withResolvers<void>();
-    world.gate = (slot) => (slot === 'test' ? tests.promise : Promise.resolve());
+    holdUp(world, 'test');
     await give({ type: 'deploy', revision: 'c' });
     stage.app.send({ type: 'retire' });
     await pass(3);

@@ -1,7 +1,6 @@
 import { type BigIntStats, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { Failure } from '../../machines/failure.ts';
-import { here } from '../platform/here.ts';
+import { placesOf } from '../platform/places.ts';
 
 /**
  * The oldest git that knows what Huddle asks of it: `fetch --no-write-fetch-head` came with 2.29, `--end-of-options` for
@@ -43,10 +42,7 @@ export async function mustBeFit(executable: string, doing: string, ask: () => Pr
 
 /** What tells a file from one that takes its place; null: it is nowhere to be found. */
 function fileOf(executable: string): string | null {
-  const names = here.fileNames(executable);
-  const folders = (process.env['PATH'] ?? '').split(delimiter);
-  const places = here.isPath(executable) ? names : folders.flatMap((at) => names.map((name) => join(at, name)));
-  for (const place of places) {
+  for (const place of placesOf(executable, process.env['PATH'] ?? '')) {
     const found = lookAt(place);
     if (found?.isFile() === true) return [place, found.ino, found.size, found.mtimeNs].join(':');
   }

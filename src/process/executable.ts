@@ -1,9 +1,10 @@
 import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Command } from '../../machines/config.ts';
 import { Failure } from '../../machines/failure.ts';
 import { errorCode, refused } from '../ledger/paths.ts';
 import { here } from '../platform/here.ts';
+import { placesOf } from '../platform/places.ts';
 import type { Launch } from '../platform/platform.ts';
 
 /** Where a command is started. */
@@ -43,9 +44,8 @@ function whereIs(name: string, { directory, environment, doing }: Start): string
  * in `path`. Null when there is none that can be executed.
  */
 export function findExecutable(name: string, directory: string, path: string): string | null {
-  const folders = here.isPath(name) ? [''] : path.split(delimiter);
-  const places = folders.flatMap((folder) => here.fileNames(name).map((file) => join(folder, file)));
-  return places.map((place) => resolve(directory, place)).find(isExecutable) ?? null;
+  const places = placesOf(name, path).map((place) => resolve(directory, place));
+  return places.find(isExecutable) ?? null;
 }
 
 function isExecutable(file: string): boolean {

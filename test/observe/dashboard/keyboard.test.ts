@@ -24,6 +24,16 @@ async function toldOf(page: Page): Promise<Told[]> {
     .filter(({ role }) => needName.has(role));
 }
 
+/** The same, none of which may be without a name. */
+async function namedOn(page: Page): Promise<Told[]> {
+  const told = await toldOf(page);
+  assert.deepEqual(
+    told.filter(({ name }) => name === ''),
+    [],
+  );
+  return told;
+}
+
 const needName = new Set(
   'button link textbox searchbox combobox checkbox dialog image img table log region article navigation search'
     .concat(' columnheader heading option RootWebArea DisclosureTriangle')
@@ -88,11 +98,7 @@ suite('The dashboard without a mouse', { skip, concurrency: 2 }, () => {
     const { page, isClean } = await visit(t, browser, link);
     await page.getByText('5 of 9 in trouble').waitFor();
     assert.ok((await tabThrough(page)) >= 14);
-    const list = await toldOf(page);
-    assert.deepEqual(
-      list.filter(({ name }) => name === ''),
-      [],
-    );
+    const list = await namedOn(page);
     for (const one of [
       'link blog',
       'searchbox Filter by name',
@@ -111,11 +117,7 @@ suite('The dashboard without a mouse', { skip, concurrency: 2 }, () => {
     await page.getByText('The life of a program').click();
     await page.locator('.program .live[data-state]').waitFor();
     assert.ok((await tabThrough(page)) >= 16);
-    const app = await toldOf(page);
-    assert.deepEqual(
-      app.filter(({ name }) => name === ''),
-      [],
-    );
+    const app = await namedOn(page);
     for (const one of [
       /^button Roll back …/,
       /^log Log of blog/,
@@ -134,11 +136,7 @@ suite('The dashboard without a mouse', { skip, concurrency: 2 }, () => {
     ] as const) {
       await page.getByRole('button', { name: button }).click();
       await page.getByRole('dialog', { name: title, exact: true }).waitFor();
-      const asked = await toldOf(page);
-      assert.deepEqual(
-        asked.filter(({ name }) => name === ''),
-        [],
-      );
+      const asked = await namedOn(page);
       // All else is out of the reader's sight.
       assert.equal(
         asked.some(({ name }) => name === 'Log of blog'),
