@@ -1,65 +1,19 @@
+import { failureFrom, failureIn } from './app-answers.ts';
 import { historyEntry } from './app-context.ts';
-import { drainInput, scriptInput, takeOverInput } from './app-inputs.ts';
-import { deployedNews, rejectedNews, savedNews, stayedNews } from './app-news.ts';
+import { drainInput, takeOverInput } from './app-inputs.ts';
+import { deployedNews, rejectedNews, stayedNews } from './app-news.ts';
+import { placing } from './app-placing.ts';
 import { appTrial } from './app-trial.ts';
 import { asFailure } from './failure.ts';
 
 // A deployment side by side: the states of app-deploying.ts in another order, beside a program that serves all the while.
-
-const outputOf = <T>({ event }: { event: { output: T } }) => event.output;
-const failureFrom = ({ event }: { event: { error: unknown } }) => asFailure(event.error);
 
 /** Pre-pull scripts, a release of the new revision, post-pull scripts. Nothing of it touches what runs. */
 const pulling = appTrial.createStateConfig({
   entry: 'noteBegun',
   initial: 'first',
   states: {
-    first: { always: [{ guard: 'hasPrePull', target: 'before' }, { target: 'placing' }] },
-    before: {
-      invoke: {
-        src: 'script',
-        input: ({ context }) => scriptInput(context, 'pre-pull'),
-        onDone: 'placing',
-        onError: { target: 'scriptFailed', actions: { type: 'noteFailed', params: failureFrom } },
-      },
-    },
-    placing: {
-      invoke: {
-        src: 'pull',
-        input: ({ context: { name, config, facts, target } }) => ({
-          name,
-          config,
-          branch: facts.branch ?? '',
-          revision: target?.revision ?? '',
-        }),
-        onDone: [
-          {
-            guard: { type: 'hasPostPull', params: outputOf },
-            target: 'after',
-            actions: [
-              { type: 'notePulled', params: outputOf },
-              { type: 'tell', params: savedNews },
-            ],
-          },
-          {
-            target: 'placed',
-            actions: [
-              { type: 'notePulled', params: outputOf },
-              { type: 'tell', params: savedNews },
-            ],
-          },
-        ],
-        onError: { target: 'failed', actions: { type: 'noteFailed', params: failureFrom } },
-      },
-    },
-    after: {
-      invoke: {
-        src: 'script',
-        input: ({ context }) => scriptInput(context, 'post-pull'),
-        onDone: 'placed',
-        onError: { target: 'scriptFailed', actions: { type: 'noteFailed', params: failureFrom } },
-      },
-    },
+    ...placing,
     placed: { always: { target: '#app.beside.restarting', description: 'placed' } },
     scriptFailed: {
       entry: 'countScriptTry',
@@ -100,7 +54,7 @@ const restarting = appTrial.createStateConfig({
       on: {
         'other.stuck': {
           target: '#app.running',
-          actions: [{ type: 'noteFailed', params: ({ event }) => event.failure }, 'dropTarget'],
+          actions: [{ type: 'noteFailed', params: failureIn }, 'dropTarget'],
         },
       },
     },
@@ -111,7 +65,7 @@ const restarting = appTrial.createStateConfig({
         'other.accepted': 'handingOver',
         'other.refused': {
           target: 'refused',
-          actions: { type: 'noteObjection', params: ({ event }) => event.failure },
+          actions: { type: 'noteObjection', params: failureIn },
         },
       },
     },
@@ -190,7 +144,7 @@ const stopping = appTrial.createStateConfig({
   on: {
     'other.stuck': {
       target: '#app.running',
-      actions: { type: 'noteFailed', params: ({ event }) => event.failure },
+      actions: { type: 'noteFailed', params: failureIn },
     },
   },
 });

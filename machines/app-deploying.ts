@@ -1,13 +1,18 @@
+import { failureFrom, failureIn } from './app-answers.ts';
 import { historyEntry } from './app-context.ts';
-import { handOverInput, scriptInput } from './app-inputs.ts';
-import { deployedNews, keptNews, rejectedNews, rollingBackNews, savedNews, stoppingNews } from './app-news.ts';
+import { handOverInput } from './app-inputs.ts';
+import { deployedNews, keptNews, rejectedNews, rollingBackNews, stoppingNews } from './app-news.ts';
+import { placing } from './app-placing.ts';
 import { appSetup } from './app-setup.ts';
-import { asFailure } from './failure.ts';
 
 // The states in which an app changes what runs.
 
-const outputOf = <T>({ event }: { event: { output: T } }) => event.output;
-const failureFrom = ({ event }: { event: { error: unknown } }) => asFailure(event.error);
+/** What cannot be killed keeps nobody from leaving, but a deployment from going on. */
+const whenStuck = [
+  { guard: 'isLeavingForGood', target: 'leaving' },
+  { guard: 'isLeaving', actions: { type: 'noteFailed', params: failureIn } },
+  { target: 'running', actions: [{ type: 'noteFailed', params: failureIn }, 'dropTarget'] },
+] as const;
 
 /** Ending the program: for a deployment, or because the app is to stop or to leave. */
 export const stopping = appSetup.createStateConfig({
@@ -33,16 +38,8 @@ export const stopping = appSetup.createStateConfig({
     start: { guard: 'isStopping', actions: 'noteWish' },
     restart: [{ guard: 'isStopping', actions: 'noteWish' }, {}],
     config: { actions: 'hold' },
-    'program.stuck': [
-      { guard: 'isLeavingForGood', target: 'leaving' },
-      { guard: 'isLeaving', actions: { type: 'noteFailed', params: ({ event }) => event.failure } },
-      { target: 'running', actions: [{ type: 'noteFailed', params: ({ event }) => event.failure }, 'dropTarget'] },
-    ],
-    'other.stuck': [
-      { guard: 'isLeavingForGood', target: 'leaving' },
-      { guard: 'isLeaving', actions: { type: 'noteFailed', params: ({ event }) => event.failure } },
-      { target: 'running', actions: [{ type: 'noteFailed', params: ({ event }) => event.failure }, 'dropTarget'] },
-    ],
+    'program.stuck': whenStuck,
+    'other.stuck': whenStuck,
   },
 });
 
@@ -52,52 +49,7 @@ export const pulling = appSetup.createStateConfig({
   entry: 'noteIntent',
   initial: 'first',
   states: {
-    first: { always: [{ guard: 'hasPrePull', target: 'before' }, { target: 'placing' }] },
-    before: {
-      invoke: {
-        src: 'script',
-        input: ({ context }) => scriptInput(context, 'pre-pull'),
-        onDone: 'placing',
-        onError: { target: 'scriptFailed', actions: { type: 'noteFailed', params: failureFrom } },
-      },
-    },
-    placing: {
-      invoke: {
-        src: 'pull',
-        input: ({ context: { name, config, facts, target } }) => ({
-          name,
-          config,
-          branch: facts.branch ?? '',
-          revision: target?.revision ?? '',
-        }),
-        onDone: [
-          {
-            guard: { type: 'hasPostPull', params: outputOf },
-            target: 'after',
-            actions: [
-              { type: 'notePulled', params: outputOf },
-              { type: 'tell', params: savedNews },
-            ],
-          },
-          {
-            target: 'placed',
-            actions: [
-              { type: 'notePulled', params: outputOf },
-              { type: 'tell', params: savedNews },
-            ],
-          },
-        ],
-        onError: { target: 'failed', actions: { type: 'noteFailed', params: failureFrom } },
-      },
-    },
-    after: {
-      invoke: {
-        src: 'script',
-        input: ({ context }) => scriptInput(context, 'post-pull'),
-        onDone: 'placed',
-        onError: { target: 'scriptFailed', actions: { type: 'noteFailed', params: failureFrom } },
-      },
-    },
+    ...placing,
     placed: {
       entry: 'notePlaced',
       always: [
@@ -186,7 +138,7 @@ export const restarting = appSetup.createStateConfig({
             guard: 'canGoBack',
             target: '#app.stopping',
             actions: [
-              { type: 'noteObjection', params: ({ event }) => event.failure },
+              { type: 'noteObjection', params: failureIn },
               { type: 'reject', params: 'rolled back' },
               { type: 'spoil', params: 'rolled back' },
               'aimBack',
@@ -198,7 +150,7 @@ export const restarting = appSetup.createStateConfig({
             guard: 'isForward',
             target: '#app.running',
             actions: [
-              { type: 'noteObjection', params: ({ event }) => event.failure },
+              { type: 'noteObjection', params: failureIn },
               { type: 'spoil', params: 'deployed' },
               { type: 'tell', params: keptNews },
               { type: 'record', params: historyEntry },

@@ -1,4 +1,5 @@
 import { type AppMoment, historyEntry } from './app-context.ts';
+import { failureFrom, outputOf } from './app-answers.ts';
 import { fetchInput, openInput } from './app-inputs.ts';
 import {
   type Answered,
@@ -22,11 +23,9 @@ import type { Fetched, Verdict } from './slots.ts';
 
 // The states in which an app looks for a revision that is fit to run. Nothing here touches what runs.
 
-const outputOf = <T>({ event }: { event: { output: T } }) => event.output;
 const revisionOf = ({ event }: Answered<Fetched>) => event.output.revision;
 const tipOf = ({ context }: AppMoment) => context.opened?.tip ?? '';
-const failureFrom = ({ event }: { event: { error: unknown } }) => asFailure(event.error);
-const failureIn = ({ event }: Answered<Verdict>) =>
+const testFailure = ({ event }: Answered<Verdict>) =>
   'failure' in event.output ? event.output.failure : asFailure(null);
 
 /** Getting the working copy, or opening the one that is there. */
@@ -206,7 +205,7 @@ export const testing = appSetup.createStateConfig({
             guard: { type: 'isPending', params: outputOf },
             target: '#app.idle',
             actions: [
-              { type: 'noteObjection', params: failureIn },
+              { type: 'noteObjection', params: testFailure },
               'noteWell',
               { type: 'tell', params: pendingNews },
               'dropTarget',
@@ -217,7 +216,7 @@ export const testing = appSetup.createStateConfig({
             guard: 'hasGood',
             target: '#app.idle',
             actions: [
-              { type: 'noteObjection', params: failureIn },
+              { type: 'noteObjection', params: testFailure },
               'noteWell',
               { type: 'reject', params: 'test failed' },
               { type: 'tell', params: rejectedNews },
@@ -229,7 +228,7 @@ export const testing = appSetup.createStateConfig({
           {
             target: '#app.idle',
             actions: [
-              { type: 'noteFailed', params: failureIn },
+              { type: 'noteFailed', params: testFailure },
               { type: 'spoil', params: 'test failed' },
               { type: 'record', params: historyEntry },
               'dropTarget',

@@ -1,10 +1,10 @@
+import { failureFrom } from './app-answers.ts';
 import { newContext } from './app-context.ts';
 import { configNews, failedNews, returningNews } from './app-news.ts';
 import { beside } from './app-beside.ts';
 import { pulling, restarting, stopping } from './app-deploying.ts';
 import { checking, cloning, testing } from './app-finding.ts';
 import { appTrial } from './app-trial.ts';
-import { asFailure } from './failure.ts';
 
 /**
  * The life of one app: the flow chart of Huddle.
@@ -150,7 +150,7 @@ export const appMachine = appTrial.createMachine({
       invoke: {
         src: 'shut',
         input: ({ context: { name, config } }) => ({ name, config }),
-        onError: { actions: { type: 'noteFailed', params: ({ event }) => asFailure(event.error) } },
+        onError: { actions: { type: 'noteFailed', params: failureFrom } },
       },
       on: {
         start: { target: 'cloning', actions: 'markStarted' },
