@@ -1,5 +1,5 @@
 import { failureFrom, failureIn } from './app-answers.ts';
-import { historyEntry } from './app-context.ts';
+import { historyEntry } from './app-attempt.ts';
 import { drainInput, takeOverInput } from './app-inputs.ts';
 import { deployedNews, rejectedNews, stayedNews } from './app-news.ts';
 import { placing } from './app-placing.ts';

@@ -1,5 +1,5 @@
 import type { AppConfig } from './config.ts';
-import type { Deploying, Facts, HistoryEntry, Revision } from './facts.ts';
+import type { Facts, HistoryEntry, Revision } from './facts.ts';
 import type { Failure } from './failure.ts';
 import { changedSections, checkDelay, configIn, isRejected } from './policy.ts';
 import {
@@ -207,56 +207,9 @@ export function dueTime({ config, failures, random, now }: AppContext): number {
   return now() + checkDelay(config.timing, failures, random);
 }
 
-export function beginAttempt(context: AppContext, revision: Revision): Attempt {
-  const { facts, now, wish } = context;
-  return {
-    revision,
-    from: facts.current,
-    began: now(),
-    result: 'deployed',
-    reason: '',
-    byHand: wish?.type === 'deploy' && wish.revision !== null,
-    downSince: null,
-    liveAt: null,
-  };
-}
-
-/** What has to survive of the attempt that is under way; what its operator has stopped, or gone with its file, is over. */
-export function deploying({ attempt, facts, leave }: AppContext): Deploying | null {
-  if (leave === 'stop' || leave === 'retire') return null;
-  if (attempt === null) return facts.deploying;
-  const { revision, from, began, result, reason } = attempt;
-  return { revision, from, began, result, reason };
-}
-
-/** The attempt that an earlier life of the app was cut short in: it ends with the way back to what was good. */
-export function cutShort({ facts: { deploying } }: AppContext): Attempt | null {
-  if (deploying === null) return null;
-  const attempt = { ...deploying, byHand: false, downSince: null, liveAt: null };
-  if (deploying.result !== 'deployed') return attempt;
-  return { ...attempt, result: 'rolled back', reason: 'cut short: Huddle ended before it was done' };
-}
-
 /** What an action is given. */
 export interface AppMoment {
   readonly context: AppContext;
-}
-
-/** The line of history for an attempt that ends now. */
-export function historyEntry({ context: { attempt, now } }: AppMoment): HistoryEntry | null {
-  if (attempt === null) return null;
-  const { revision, from, began, result, reason, downSince, liveAt } = attempt;
-  const end = now();
-  const downtime = downSince === null ? null : ((liveAt ?? end) - downSince) / 1000;
-  return {
-    at: new Date(end).toISOString(),
-    revision,
-    from,
-    result,
-    reason,
-    seconds: Math.max(0, end - began) / 1000,
-    downtime,
-  };
 }
 
 /** A changed config, and what it makes worth trying again: what failed by the old one is forgiven. */

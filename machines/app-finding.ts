@@ -1,4 +1,5 @@
-import { type AppMoment, historyEntry } from './app-context.ts';
+import { historyEntry } from './app-attempt.ts';
+import type { AppMoment } from './app-context.ts';
 import { failureFrom, outputOf } from './app-answers.ts';
 import { fetchInput, openInput } from './app-inputs.ts';
 import {

@@ -1,4 +1,5 @@
-import { type AppEvent, type AppMoment, historyEntry } from './app-context.ts';
+import { historyEntry } from './app-attempt.ts';
+import type { AppEvent, AppMoment } from './app-context.ts';
 import { asFailure } from './failure.ts';
 import type { News } from './news.ts';
 import { changedSections } from './policy.ts';

@@ -1,12 +1,10 @@
 import { assign, enqueueActions } from 'xstate';
+import { beginAttempt, cutShort, deploying } from './app-attempt.ts';
 import {
   type AppContext,
   type AppEvent,
   type Attempt,
-  beginAttempt,
   configChange,
-  cutShort,
-  deploying,
   dueTime,
   hasHandOver,
   type Leave,

@@ -1,5 +1,5 @@
 import { assign, enqueueActions } from 'xstate';
-import { beginAttempt } from './app-context.ts';
+import { beginAttempt } from './app-attempt.ts';
 import { appSetup } from './app-setup.ts';
 import { acceptance, configIn, withRejection } from './policy.ts';
 import { otherSide } from './protocol.ts';
