@@ -20,6 +20,8 @@ interface Front {
   readonly programs: readonly string[];
   /** What starts it, in its folder. */
   readonly argv: readonly [string, ...string[]];
+  /** A reload opens another socket: what waits for the one of before is reset, unless Linux moves it on. */
+  readonly bindsAnew?: true;
   /** Has it refuse the next switch; what it returns has it accept again. */
   refuse(folder: string): Promise<() => Promise<void>>;
 }
@@ -47,6 +49,7 @@ const fronts: readonly Front[] = [
     name: 'caddy',
     programs: ['caddy'],
     argv: ['caddy', 'run'],
+    bindsAnew: true,
     refuse: (folder) => mistake(join(folder, 'Caddyfile')),
   },
   {
@@ -62,6 +65,15 @@ const path = [dirname(process.execPath), process.env['PATH'], '/usr/sbin'].join(
 function missing({ programs }: Front): string | false {
   const absent = programs.filter((program) => findExecutable(program, '/', path) === null);
   return absent.length > 0 && `${absent.join(' and ')} is not installed`;
+}
+
+/** Whether Linux hands what waits for a closed socket to the next one of its port; it is for the whole machine, so no test turns it on. */
+function movesOn(): boolean {
+  try {
+    return readFileSync('/proc/sys/net/ipv4/tcp_migrate_req', 'utf8').trim() === '1';
+  } catch {
+    return false; // Before Linux 5.14.
+  }
 }
 
 /** A copy of an example, with ports that are free, and its front at work. */
@@ -134,7 +146,9 @@ suite('The switch script of the examples', { concurrency: 2 }, () => {
         await huddle.live('shop', last);
         for (const ended of await Promise.all(loads.map((each) => each.end()))) {
           const words = [...ended.seen].map((answer) => answer.split(' ')[0]);
-          assert.deepEqual([ended.failed, words], [[], ['Hello', 'Hi', 'Welcome']], `of ${ended.requests}`);
+          const failed =
+            front.bindsAnew && !movesOn() ? ended.failed.filter((why) => why !== 'ECONNRESET') : ended.failed;
+          assert.deepEqual([failed, words], [[], ['Hello', 'Hi', 'Welcome']], `of ${ended.requests}`);
         }
         // The next one starts where this one was.
         running.kill();
