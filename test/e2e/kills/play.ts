@@ -39,11 +39,12 @@ export async function play(t: Clean, bases: Templates, moment: Moment): Promise<
   const command = ({ testing: 'test', restarting: 'switch' } as const)[state] ?? 'pre-pull';
   if (point === 'command.spawn.after') await world.hang(command);
   await told.before(world);
-  const visits = world.kind === 'in place' ? null : visit(world.port);
+  const visits = world.kind === 'in place' || told.end === 'as it was told' ? null : visit(world.port);
   const fault = point === outside ? '' : `${point}:${nth}${state === '' ? '' : `@shop:${state}`}`;
   const killed = world.start(fault);
   if (point === outside) void killed.until('shop', (app) => app.state === state, state).then(() => killed.kill9());
   const isReached = await lead(world, killed, told);
+  if (!isReached) await visits?.end();
   if (!isReached) return { isReached, wrong: ['the point is never reached'], log: killed.log };
   const isChanged = typeof told.end === 'object' && told.end.isChanged === true;
   const death = lookAtDeath(world, isChanged);

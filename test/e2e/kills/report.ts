@@ -6,7 +6,7 @@ import { tidily } from './tidily.ts';
 import { templates } from './world.ts';
 
 // The whole kill matrix, by hand: plays every story through, kills Huddle at every point in every state that was found on
-// the way, and prints what came of it. `node test/e2e/kills/report.ts [STORY…]`; some ten minutes on two cores.
+// the way, and prints what came of it. `node test/e2e/kills/report.ts [STORY…]`; half an hour on two cores.
 
 const names = process.argv.slice(2).length > 0 ? process.argv.slice(2) : Object.keys(stories);
 const results: { readonly moment: Moment; readonly outcome: Outcome }[] = [];

@@ -35,6 +35,14 @@ const edit = (world: World) =>
 const until = (version: string) => async (world: World, huddle: Huddle) =>
   await huddle.live('shop', world.revision(version));
 
+async function stopAndStart(world: World, huddle: Huddle): Promise<void> {
+  await until('v1')(world, huddle);
+  await world.stage.run('stop', '-c', world.stage.dir, 'shop');
+  await huddle.until('shop', ({ state }) => state === 'stopped', 'stopped');
+  await world.stage.run('start', '-c', world.stage.dir, 'shop');
+  await until('v1')(world, huddle);
+}
+
 /** When the first release makes room for the next, nothing runs in the old tree any more. */
 async function twoReleases(world: World, huddle: Huddle): Promise<void> {
   if (!world.revisions.has('v3')) {
@@ -141,13 +149,21 @@ export const stories = {
   'stop and start': {
     from: 'deployed',
     before: nothing,
-    live: async (world, huddle) => {
-      await until('v1')(world, huddle);
-      await world.stage.run('stop', '-c', world.stage.dir, 'shop');
-      await huddle.until('shop', ({ state }) => state === 'stopped', 'stopped');
-      await world.stage.run('start', '-c', world.stage.dir, 'shop');
-      await until('v1')(world, huddle);
-    },
+    live: stopAndStart,
+    end: 'as it was told',
+  },
+  'stop and start, with sockets': {
+    from: 'deployed',
+    kind: 'listen',
+    before: nothing,
+    live: stopAndStart,
+    end: 'as it was told',
+  },
+  'stop and start, with a proxy': {
+    from: 'deployed',
+    kind: 'proxy',
+    before: nothing,
+    live: stopAndStart,
     end: 'as it was told',
   },
   'side by side': {

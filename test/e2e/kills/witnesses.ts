@@ -25,7 +25,7 @@ export interface Survivor {
 export interface Death {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** The program that runs on, if it is the good revision, known to the ledger, and nobody has asked it to end. */
+  /** The program that runs on, if it is the good revision, known to the ledger (or should be), and nobody has asked it to end. */
   readonly survivor: Survivor | null;
   /** It is as its config was before: not to be taken over. */
   readonly isOutdated: boolean;
@@ -51,12 +51,14 @@ export function lookAtDeath(world: World, isChanged = false): Death {
   const facts = factsOf(world);
   const records = recordsOf(world);
   const isQuiet = facts?.['current'] === facts?.['good'] && facts?.['pulling'] === null;
-  const good = journal.filter(
-    ({ what, pid, version }) =>
-      what === 'start' &&
-      alive(pid) &&
-      world.revision(version) === facts?.['good'] &&
-      records.some((record) => record['pid'] === pid && record['revision'] === facts['good']),
+  const running = journal.filter(({ what, pid }) => what === 'start' && alive(pid));
+  const isRecorded = (one: Told) =>
+    records.some(({ pid, revision }) => pid === one.pid && revision === world.revision(one.version));
+  const good = running.filter(
+    (one) =>
+      world.revision(one.version) === facts?.['good'] &&
+      // What was started before another one has had its time to be written down.
+      (isRecorded(one) || one !== running.at(-1)),
   );
   // Of two it is the one that was started last, by the config as it is now.
   const one = good.at(-1);
