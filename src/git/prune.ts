@@ -49,6 +49,8 @@ export async function pruneReleases(
   if (left.length === 0) {
     await runScript(store, 'rmdir -- "$1/releases" 2>/dev/null || :', [store.workTree]);
     await dropLent(store);
+    // Last: as long as it is there, something may be left.
+    await runScript(store, 'rmdir -- "$1/worktrees" 2>/dev/null || :', [store.gitDir]);
   }
   return going.map(({ name }) => name);
 }

@@ -140,7 +140,6 @@ cd "$1/.git"
 rm -rf -- huddle/gone-*
 mv -T -- "worktrees/$2" "huddle/gone-$2"
 rm -rf -- "huddle/gone-$2"
-rmdir worktrees 2>/dev/null || :
 `;
   await runScript(store, script, [store.workTree, name]);
 }
