@@ -1,10 +1,9 @@
-import { failureFrom, failureIn } from './app-answers.ts';
+import { failureFrom, failureIn, lossIn } from './app-answers.ts';
 import { historyEntry } from './app-attempt.ts';
 import { drainInput, takeOverInput } from './app-inputs.ts';
 import { deployedNews, rejectedNews, stayedNews } from './app-news.ts';
 import { placing } from './app-placing.ts';
 import { appTrial } from './app-trial.ts';
-import { asFailure } from './failure.ts';
 
 // A deployment side by side: the states of app-deploying.ts in another order, beside a program that serves all the while.
 
@@ -73,7 +72,7 @@ const restarting = appTrial.createStateConfig({
       always: {
         guard: 'isOtherLost',
         target: 'refused',
-        actions: { type: 'noteObjection', params: ({ context }) => asFailure(context.other.failure) },
+        actions: { type: 'noteObjection', params: lossIn },
       },
       invoke: {
         src: 'handOver',

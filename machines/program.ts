@@ -145,7 +145,10 @@ export const programMachine = programSetup.createMachine({
           },
         },
         /** It has exited by itself, and what it left is being swept: no probe and no timer judges it any more. */
-        ending: { on: { ...toBeEnded, configure: { actions: 'takeConfig' } } },
+        ending: {
+          entry: { type: 'announce', params: { state: 'stopping' } },
+          on: { ...toBeEnded, configure: { actions: 'takeConfig' } },
+        },
         stopping: {
           entry: ['stopProcess', { type: 'announce', params: { state: 'stopping' } }],
           on: {

@@ -912,6 +912,22 @@ suite('deploy and rollback', () => {
     assert.deepEqual(alive(stage), ['a']);
   });
 
+  test('side by side, one that ends while the world is turned to it never leads, though what it left is not swept yet', async () => {
+    const hold = holding('handOver');
+    const stage = await running(appConfig({ deployment: { strategy: 'side by side' } }));
+    stage.world.gate = hold.gate;
+    await moved(stage);
+    await stage.pass(3);
+    const pid = [...stage.world.alive].find(([, { revision }]) => revision === 'b')?.[0];
+    stage.world.dies = false;
+    await stage.crash({ code: 0, signal: null }, pid);
+    hold.release();
+    await stage.pass(3);
+    assert.deepEqual([stage.facts().good, stage.facts().rejected.length, alive(stage)], ['a', 1, ['a']]);
+    const reason = stage.world.history.at(-1)?.reason ?? '';
+    assert.match(reason, /it ended by itself while it was to be handed over to/);
+  });
+
   test('side by side, restarts are those of the program that leads and led, and not those of a trial', async () => {
     const stage = await running(appConfig({ deployment: { strategy: 'side by side' } }));
     const restarts = () => {

@@ -258,7 +258,7 @@ suite('a program that starts', () => {
       await stage.exits();
       await stage.pass(5);
       assert.ok(!stage.said().includes('program.accepted'));
-      assert.equal(stage.state(), 'starting');
+      assert.equal(stage.state(), 'stopping');
     }
   });
 
