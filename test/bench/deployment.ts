@@ -13,7 +13,7 @@ export async function deployment(stage: Scene, rounds: number): Promise<Line[]> 
   const repo = await stage.repo();
   const first = await repo.publish({ 'program.mjs': program('web.mjs'), version: 'v0\n' });
   const environment = { JOURNAL: calls.path, PORT: String(await freePort()) };
-  const own = await ownTimes(repo.work, environment, calls, rounds);
+  const own = await ownTimes('program.mjs', repo.work, environment, calls, rounds);
   const { repository } = stage.sections('shop', repo.remote);
   await stage.writeConfig('shop', {
     repository: repository ?? {},
@@ -56,8 +56,9 @@ export async function deployment(stage: Scene, rounds: number): Promise<Line[]> 
   ];
 }
 
-/** The program's own share: from its notice of the stop signal to its end, and from its spawn to its being ready. */
-async function ownTimes(
+/** The own share of a program of Node's: from its notice of the stop signal to its end, and from its spawn to its being ready. */
+export async function ownTimes(
+  file: string,
   cwd: string,
   environment: Record<string, string>,
   calls: Calls,
@@ -68,7 +69,7 @@ async function ownTimes(
     calls.forget();
     const spawned = performance.now();
     const env = { ...cleanEnvironment(), ...environment };
-    const child = spawn(process.execPath, ['program.mjs'], { cwd, env, stdio: 'ignore' });
+    const child = spawn(process.execPath, [file], { cwd, env, stdio: 'ignore' });
     const exited = once(child, 'exit');
     const started = await calls.hear('start');
     child.kill('SIGTERM');
