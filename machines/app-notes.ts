@@ -81,18 +81,12 @@ export const appNotes = appSlots.extend({
     }),
     dropWish: assign({ wish: null }),
     /** A deployment that failed by itself has gone where the operator wants it: there it stays. */
-    noteRolledBack: assign(({ context: { facts, wish, now } }) =>
-      wish?.type === 'rollback' && wish.leaving !== facts.current
-        ? {
-            wish: null,
-            facts: {
-              ...facts,
-              pinned: true,
-              rejected: withRejection(facts.rejected, wish.leaving, 'rolled back', now()),
-            },
-          }
-        : { wish: null },
-    ),
+    noteRolledBack: assign(({ context: { facts, wish, now } }) => {
+      if (wish?.type !== 'rollback' || wish.leaving === facts.current) return { wish: null };
+      const { good, rejected } = facts;
+      const known = wish.leaving === good ? rejected : withRejection(rejected, wish.leaving, 'rolled back', now());
+      return { wish: null, facts: { ...facts, pinned: true, rejected: known } };
+    }),
     pinIfNamed: assign(({ context: { facts, wish } }) => ({
       facts: { ...facts, pinned: facts.pinned || (wish?.type === 'deploy' && wish.revision !== null) },
     })),
@@ -153,9 +147,10 @@ export const appNotes = appSlots.extend({
     spoil: assign(({ context: { attempt, trouble, objection } }, result: Attempt['result']) => ({
       attempt: attempt && { ...attempt, result, reason: (trouble ?? objection)?.message ?? '', liveAt: null },
     })),
+    /** The good revision, tried once more, is not rejected for it. */
     reject: assign(({ context }, why: Rejection['why']) => {
       const { facts, attempt, now } = context;
-      if (attempt === null) return {};
+      if (attempt === null || attempt.revision === facts.good) return {};
       const { revision } = attempt;
       // What is rejected is no way back either.
       const previous = facts.previous === revision ? null : facts.previous;

@@ -155,6 +155,8 @@ export const invariants: readonly Invariant[] = [
       const { facts, lead, leading } = after;
       if (!before.isBeside || !after.isSideBySide) return false;
       if (before.lead !== lead) return isSwitch(moment) && (facts.good !== leading || facts.current !== leading);
+      // Nothing serves any more, and a way back in place has begun in the same moment.
+      if (!after.isBeside && ['stopping', 'pulling', 'restarting'].includes(after.state)) return false;
       // What was kept without having been accepted may be so by now.
       const isLate = facts.good === leading && accepted.includes(leading ?? 'nothing');
       return facts.current !== before.facts.current || (facts.good !== before.facts.good && !isLate);
