@@ -155,8 +155,10 @@ class Witness {
 
   look(): Look {
     const { app, world } = this.stage;
-    const { status, value, context } = app.getSnapshot();
-    const { start, restart } = context.config.application;
+    const { status, value, context, children } = app.getSnapshot();
+    const { start } = context.config.application;
+    // One that was refused is not in force: the program goes on by the one before.
+    const { restart } = (children[context.lead]?.getSnapshot().context.config ?? context.config).application;
     return {
       state: status === 'active' ? contractState(value) : 'gone',
       isBeside: app.getSnapshot().matches('beside'),
