@@ -1,5 +1,7 @@
+import type { ActorRefFrom } from 'xstate';
 import { Failure } from '../../machines/failure.ts';
 import type { Facts } from '../../machines/facts.ts';
+import type { programMachine } from '../../machines/program.ts';
 import type { AppCommand } from '../../machines/protocol.ts';
 import { beginning, broken, type Chronicle, chronicle, contractState, type Look, type Moment } from './invariants.ts';
 import { play, type Stage, type World } from './stage.ts';
@@ -158,7 +160,8 @@ class Witness {
     const { status, value, context, children } = app.getSnapshot();
     const { start } = context.config.application;
     // One that was refused is not in force: the program goes on by the one before.
-    const { restart } = (children[context.lead]?.getSnapshot().context.config ?? context.config).application;
+    const led = children[context.lead] as ActorRefFrom<typeof programMachine> | undefined;
+    const { restart } = (led?.getSnapshot().context.config ?? context.config).application;
     return {
       state: status === 'active' ? contractState(value) : 'gone',
       isBeside: app.getSnapshot().matches('beside'),
