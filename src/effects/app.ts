@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type {
   Asked,
   AskInput,
@@ -15,13 +16,13 @@ import { asFailure } from '../../machines/failure.ts';
 import { type Desk, makeCandidatesFolder, type Office } from './desk.ts';
 import { makeCandidate } from '../git/candidate.ts';
 import { askRemote, fetchRevision } from '../git/ask.ts';
-import { findDirectory, finishRelease, leaveReleases, prepareRelease } from '../git/releases.ts';
+import { findDirectory, finishRelease, leaveReleases, prepareRelease, takeCurrent } from '../git/releases.ts';
 import { openWorkingCopy } from '../git/working-copy.ts';
 import { commandEnvironment } from '../process/environment.ts';
 import { askRemoteTest, runTest } from '../process/gate.ts';
 import { runScripts } from '../process/scripts.ts';
 import { runAs } from '../process/user.ts';
-import { isBeside, isReleased, tidyReleases } from './release.ts';
+import { goneFrom, hasLostRelease, isBeside, isReleased, tidyReleases } from './release.ts';
 import { settleRemains } from './remains.ts';
 
 // What the slots of an app do, put together from the adapters. Each settles only when what it started has ended.
@@ -48,7 +49,8 @@ export const open: Effect<OpenInput, Opened> = async (input, desk, office, signa
     };
     return (want === 'place' ? office.local : office.network).take(work, signal);
   });
-  if (opened.head === null && input.running !== null) return await putBack(input, opened, [desk, office, signal]);
+  const isGone = input.running !== null && (opened.head === null || (await hasLostRelease(config, desk, signal)));
+  if (isGone) return await putBack(input, opened, [desk, office, signal]);
   return { ...opened, ...(await placeOf(input, opened.head, desk)) };
 };
 
@@ -68,8 +70,9 @@ async function placeOf({ config, running }: OpenInput, head: string | null, desk
 }
 
 /**
- * The working copy had vanished under a program that runs: the revision that it runs on is put back beside it, scripts
- * included. What the remote does not know any more cannot be: then the newest revision is deployed as the first one was.
+ * The working copy, or the release in charge, had vanished under a program that runs: the revision that it runs on is
+ * put back beside it, scripts included. What the remote does not know any more cannot be: then the newest revision is
+ * deployed as the first one was.
  */
 async function putBack(
   { name, config, running }: OpenInput,
@@ -88,11 +91,15 @@ async function putBack(
   const { directory, isFresh } = await pull({ name, config, revision, branch }, desk, office, signal);
   if (isFresh && config.scripts.postPull.length > 0)
     await script({ name, config, hook: 'post-pull', revision, directory }, desk, office, signal);
+  if (isBeside(config))
+    await desk.withGit('putting a release back', config, (place) => takeCurrent(place, basename(directory), signal));
   return { ...opened, head: revision, directory };
 }
 
 export const ask: Effect<AskInput, Asked> = async ({ config, branch }, desk, office, signal) => {
   await tidyReleases(config, desk, signal);
+  const isLost = desk.ledger.facts.current !== null && (await hasLostRelease(config, desk, signal));
+  if (isLost) throw goneFrom(config.repository.localPath);
   return await desk.withGit('asking the remote', config, (place) =>
     office.network.take(() => askRemote(place, branch, signal), signal),
   );

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { AppConfig, Watchdog } from '../../machines/config.ts';
-import { asFailure } from '../../machines/failure.ts';
+import { asFailure, Failure } from '../../machines/failure.ts';
 import type { Side } from '../../machines/protocol.ts';
 import type { Release } from '../../machines/slots.ts';
-import { pruneReleases } from '../git/releases.ts';
+import { hasLead, pruneReleases } from '../git/releases.ts';
 import type { ProgramRecord } from '../ledger/app-ledger.ts';
 import type { Desk } from './desk.ts';
 
@@ -22,6 +22,24 @@ export function isReleased(config: AppConfig): boolean {
 
 function hasWorktrees({ repository }: AppConfig): boolean {
   return existsSync(join(repository.localPath, '.git', 'worktrees'));
+}
+
+/** Whether somebody has removed the release in charge, or the link to it. */
+export async function hasLostRelease(config: AppConfig, desk: Desk, signal: AbortSignal): Promise<boolean> {
+  const { localPath } = config.repository;
+  // A working copy that has gone altogether is seen by whoever opens it.
+  if (!isBeside(config) || !existsSync(join(localPath, '.git'))) return false;
+  return !(await desk.withGit('looking for a release', config, (place) => hasLead(place, signal)));
+}
+
+/** That a working copy is without the release in charge: it has to be opened anew. */
+export function goneFrom(localPath: string): Failure {
+  return new Failure('directory-missing', {
+    doing: 'asking',
+    subject: localPath,
+    reason: 'the release in charge, or the link current, has gone',
+    hint: 'Huddle puts it back as it was deployed; files of your own that were in it are lost.',
+  });
 }
 
 /** The name of the release that stands in this folder; null where it is none. */

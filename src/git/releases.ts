@@ -7,7 +7,7 @@ import { here } from '../platform/here.ts';
 import { DamagedRepository } from './classify.ts';
 import { runGit } from './client.ts';
 import { ready } from './common-folder.ts';
-import { follow, hasTree, markBare, mustHaveRoom, saveTree } from './convert.ts';
+import { currentName, follow, hasTree, markBare, mustHaveRoom, saveTree } from './convert.ts';
 import { checkedName } from './names.ts';
 import type { GitPlace } from './place.ts';
 import { remove } from './prune.ts';
@@ -145,6 +145,13 @@ export async function findDirectory(place: GitPlace, revision: Revision): Promis
   if (release?.state === 'ready') return release.directory;
   const isHere = (await hasTree(store)) && (await readRef(store, pullingRef)) === null;
   return isHere && (await readHead(store))?.revision === revision ? store.workTree : null;
+}
+
+/** Whether `current` leads to a release that is there, or there is none yet. Starts no process. */
+export async function hasLead(place: GitPlace, signal: AbortSignal): Promise<boolean> {
+  const store = repositoryOf(place, 'looking for a release', signal);
+  const name = await currentName(store);
+  return name === null ? hasTree(store) : (await readRelease(store, name))?.state === 'ready';
 }
 
 function unknown({ doing, workTree }: GitRepository, subject: string): Failure {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { setImmediate as soon } from 'node:timers/promises';
@@ -158,6 +158,25 @@ suite('A deployment side by side', { concurrency: 2 }, () => {
     const releases = readdirSync(join(stage.copy('shop'), 'releases'));
     assert.equal(releases.length, 2);
     assert.ok(releases.includes(short(last)));
+    await huddle.stop();
+  });
+
+  test('is put back beside its program when somebody has removed it, or the link to it', async (t) => {
+    const { stage, first, huddle, before } = await served(t);
+    const folder = join(stage.copy('shop'), 'releases', short(first));
+    const current = join(stage.copy('shop'), 'current');
+    const putBack = async (what: string) => {
+      await stage.run('-c', stage.dir, 'check', 'shop');
+      await eventually(`${what} is back`, () => existsSync(join(current, 'version')) && existsSync(folder));
+    };
+    await rm(current);
+    await putBack('current');
+    await rm(join(stage.copy('shop'), 'releases'), { recursive: true });
+    await putBack('the release');
+    assert.equal((await huddle.status())[0]?.program?.pid, before.program?.pid);
+    process.kill(before.program?.pid ?? 0, 'SIGKILL');
+    await huddle.until('shop', ({ program }) => program?.state === 'up' && program.pid !== before.program?.pid, 'up');
+    assert.deepEqual(stage.story(), ['start v1', 'start v1']);
     await huddle.stop();
   });
 
