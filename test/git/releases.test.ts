@@ -238,6 +238,28 @@ suite('the releases on disk', { concurrency: 3 }, () => {
     assert.ok(!existsSync(join(at.local, 'releases', name)));
   });
 
+  test('leave behind what somebody has changed and committed in them by hand', async () => {
+    const at = await scene();
+    const files = { 'a.txt': 'a', 'b.txt': 'b', 'conf.json': '{}', 'data/x': 'x' };
+    const { directory } = await release(at.place(), await at.push(files), ['data', 'conf.json']);
+    const untouched = await release(at.place(), await at.push({ 'a.txt': 'a2' }), ['data', 'conf.json']);
+    await writeFile(join(directory, 'a.txt'), 'committed');
+    git(directory, '-c', 'user.name=A', '-c', 'user.email=a@b', 'commit', '--quiet', '-am', 'By hand');
+    const mine = git(directory, 'rev-parse', 'HEAD');
+    await writeFile(join(directory, 'b.txt'), 'edited');
+    await writeFile(join(directory, 'conf.json'), 'shared');
+    await rm(join(at.local, 'current'));
+    await pruneReleases(at.place(), keeping(0), patience);
+    assert.deepEqual([existsSync(directory), existsSync(untouched.directory)], [false, false]);
+    const saved = git(at.local, 'for-each-ref', '--format=%(refname)', 'refs/huddle/saved').split('\n').filter(Boolean);
+    assert.equal(saved.length, 2);
+    assert.ok(saved.some((ref) => git(at.local, 'rev-parse', ref) === mine));
+    const [changes = ''] = saved.filter((ref) => git(at.local, 'rev-parse', ref) !== mine);
+    assert.equal(git(at.local, 'ls-tree', '-r', '--name-only', changes), 'b.txt');
+    assert.equal(git(at.local, 'show', `${changes}:b.txt`), 'edited');
+    assert.match(at.logged.join(''), /current checkout refs\/huddle\/saved/);
+  });
+
   test('go with what their programs wrote, read-only folders too, and nothing behind a link', async () => {
     const at = await scene();
     const { directory } = await release(at.place(), await at.push({ 'data/x': 'x' }), ['data']);
