@@ -184,7 +184,10 @@ function by(listen: Listen): string {
       ? listen.kind === 'unix' && (at.path === listen.path || at.path === `${listen.path}.new`)
       : listen.kind === 'tcp' && at.port === listen.port && doMeet(at.host, listen.host),
   );
-  const holders = inodes.flatMap(({ inode }) => holdersOf(inode));
+  // Each once, however many sockets it has there.
+  const holders = [
+    ...new Map(inodes.flatMap(({ inode }) => holdersOf(inode)).map((each) => [each.pid, each])).values(),
+  ];
   if (holders.some(({ pid, argv }) => pid === process.pid || argv.includes(keeperName))) return ' by an app of Huddle';
   return holders.length === 0 ? '' : ` by ${holders.slice(0, 2).map(nameOf).join(' and ')}`;
 }

@@ -186,7 +186,7 @@ suite('When Huddle has been killed, the next one', { skip: !isHere }, () => {
 });
 
 suite('A socket that cannot be opened is told in words', { skip: !isHere }, () => {
-  test('with who has the port', async (t) => {
+  test('with who has the port, once, however many sockets it has there', async (t) => {
     const stage = await scene(t);
     const port = await foreign(t);
     await assert.rejects(stage.open([tcp('::', port)]), {
@@ -369,7 +369,12 @@ async function allOf(socket: net.Socket): Promise<string> {
 
 /** A port on which another process listens. */
 async function foreign(t: TestContext): Promise<number> {
-  const script = `const server = require('net').createServer().listen(0, '127.0.0.1', () => console.log(server.address().port));`;
+  const script = `
+    const { createServer } = require('net');
+    const first = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = first.address();
+      createServer().listen(port, '127.0.0.2', () => console.log(port));
+    });`;
   const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
   const [said] = (await once(child.stdout, 'data')) as [Buffer];
