@@ -1,5 +1,5 @@
 import type { AppConfig } from '../../machines/config.ts';
-import { asFailure } from '../../machines/failure.ts';
+import { asFailure, type Failure } from '../../machines/failure.ts';
 import { type AppPaths, mustStand } from '../ledger/paths.ts';
 import { closeSockets, openSockets, type Sockets } from '../process/sockets.ts';
 import { runAs } from '../process/user.ts';
@@ -22,6 +22,8 @@ export interface Doors {
 /** A proxy that is kept up. */
 export interface KeptProxy {
   readonly settings: ProxySettings;
+  /** Why it ended when it last did by itself; null: it has not. */
+  readonly complaint: Failure | null;
   /** Ends it when its open requests are answered, or the drain timeout is over. */
   end(): Promise<void>;
   /** Leaves it running, to the next Huddle. */

@@ -7,6 +7,7 @@ import { crashDelay, isSame } from '../../machines/policy.ts';
 import type { ProcessReport } from '../../machines/slots.ts';
 import { errorCode } from '../ledger/paths.ts';
 import { faultPoint } from '../fault.ts';
+import { tail } from '../logs/follow.ts';
 import { appendTo } from '../logs/open.ts';
 import { adoptProgram } from '../process/adopt.ts';
 import { endByForce } from '../process/end.ts';
@@ -91,13 +92,13 @@ function keep(
   let exits = 0;
   let timer: NodeJS.Timeout | undefined;
   let isOver = false;
+  let complaint: Failure | null = null;
 
   const heard = (report: ProcessReport): void => {
     if (report.type === 'process.spawned' || isOver) return;
     exits += 1;
-    const reason = report.type === 'process.failed' ? report.failure.message : 'it has ended by itself';
-    desk.warnOf(proxyFailure(settings, reason));
     timer = setTimeout(begin, crashDelay(exits));
+    void complaintOf(report, settings, desk).then((found) => desk.warnOf((complaint = found)));
   };
   const begin = (): void => {
     const mark = desk.mark();
@@ -119,6 +120,9 @@ function keep(
   };
   return {
     settings,
+    get complaint() {
+      return complaint;
+    },
     leave,
     async isServing() {
       const status = await proxyStatus(settings.control, AbortSignal.timeout(patience)).catch(() => null);
@@ -184,7 +188,29 @@ function recordIn({ paths }: Desk): string {
   return join(paths.directory, 'proxy.json');
 }
 
-function proxyFailure({ listen }: ProxySettings, reason: string): Failure {
-  const hint = 'Its own output is in logs/proxy.log; it is started again.';
-  return new Failure('not-running', { doing: 'keeping up', subject: `the proxy on port ${listen.port}`, reason, hint });
+/** Why a proxy is no more: one that could not begin has said so as its last word. */
+async function complaintOf(
+  report: Exclude<ProcessReport, { type: 'process.spawned' }>,
+  { listen }: ProxySettings,
+  desk: Desk,
+): Promise<Failure> {
+  const parts = { doing: 'keeping up', subject: `the proxy on port ${listen.port}` };
+  const usual = 'Its own output is in logs/proxy.log; it is started again.';
+  if (report.type === 'process.failed')
+    return new Failure('not-running', { ...parts, reason: report.failure.message, hint: usual });
+  const [, reason = 'it has ended by itself', hint = usual] =
+    report.exit.code === 1 ? (/^\S+Z (.+?)(?:\. (.+))?$/.exec(await lastLine(desk.paths.proxyLog)) ?? []) : [];
+  return new Failure('not-running', { ...parts, reason, hint });
+}
+
+/** Empty where it cannot be read. */
+async function lastLine(path: string): Promise<string> {
+  let text = '';
+  try {
+    const signal = AbortSignal.timeout(patience);
+    for await (const bytes of tail(path, { lines: 1, follow: false, signal })) text += bytes.toString();
+  } catch {
+    return '';
+  }
+  return text.trim();
 }

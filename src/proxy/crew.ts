@@ -178,7 +178,7 @@ export function occupied(host: string, port: number): Failure {
     doing: 'listening on',
     subject: addressOf(host, port),
     reason: 'somebody listens there already',
-    hint: 'End it, or name another address in application.proxy.',
+    hint: 'End it, or name another address in application.proxy; if it is the program of this app, stop and start the app.',
   });
 }
 

@@ -1,27 +1,29 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
-import { type Desk, openDesk } from '../../src/effects/desk.ts';
+import { type Desk, type Office, openDesk } from '../../src/effects/desk.ts';
 import { endProxy, settleProxy } from '../../src/effects/proxy.ts';
 import { turns } from '../../src/effects/turns.ts';
 import { statePaths } from '../../src/ledger/paths.ts';
 import { pointProxy, proxyStatus } from '../../src/proxy/client.ts';
+import { eventually } from '../e2e/harness.ts';
 import { alive, freePort } from '../e2e/proc.ts';
 import { appConfig } from '../machines/config.ts';
 
 const never = new AbortController().signal;
 
 /** Desks of one app in one folder, the second as that of the next Huddle; the proxy goes with the test. */
-function deskIn(t: TestContext, folderName = 'dir'): () => Desk {
+function deskIn(t: TestContext, folderName = 'dir', warn: Office['warn'] = assert.fail): () => Desk {
   const root = mkdtempSync(join(tmpdir(), 'huddle-proxy-'));
   const folder = join(root, folderName);
   mkdirSync(folder);
   const paths = statePaths(folder);
-  const office = { paths, remains: [], warn: assert.fail, network: turns(1), local: turns(1) };
+  const office = { paths, remains: [], warn, network: turns(1), local: turns(1) };
   let last: Desk | null = null;
   t.after(async () => {
     if (last !== null) await endProxy(last);
@@ -59,6 +61,22 @@ suite('The proxy of an app', { concurrency: 2 }, () => {
     const control = await settle(desk, await freePort(), 1);
     await pointProxy(control, null, never);
     assert.ok(Buffer.byteLength(control) < 104);
+  });
+
+  test('that cannot begin says why in Huddle’s own log', async (t) => {
+    const warned: string[] = [];
+    const desk = deskIn(t, 'dir', (_app, text) => warned.push(text))();
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    t.after(() => taken.close());
+    const { port } = taken.address() as AddressInfo;
+    await settle(desk, port, 1);
+    await eventually('it has said why', () => warned.length > 0);
+    assert.match(
+      warned[0] ?? '',
+      new RegExp(`the proxy on port ${port}: listening on .*:${port}: somebody listens there`),
+    );
+    assert.match(desk.doors.proxy?.complaint?.hint ?? '', /stop and start the app/);
   });
 
   for (const life of ['an edit', 'the next Huddle'] as const) {
