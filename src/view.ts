@@ -1,5 +1,5 @@
 import type { Actor, ActorRefFrom, SnapshotFrom } from 'xstate';
-import { failureOf, mayCheck, runningConfig } from '../machines/app-context.ts';
+import { failureOf, mayCheck } from '../machines/app-context.ts';
 import type { appMachine } from '../machines/app.ts';
 import type { Failure } from '../machines/failure.ts';
 import type { Entry } from '../machines/folder.ts';
@@ -70,7 +70,6 @@ function statusOf(actor: AppActor, configFailure: Failure | null, troubleOf: Tro
   const { paused, pinned, branch } = facts;
   const failure = failureOf(context) ?? troubleOf(name);
   const state = stateName(value);
-  const { localPath } = runningConfig(context).repository;
   return toStatus({
     name,
     state,
@@ -81,7 +80,6 @@ function statusOf(actor: AppActor, configFailure: Failure | null, troubleOf: Tro
     program,
     earlierRestarts: context.earlierRestarts,
     other: context.other,
-    directory: localPath,
     nextCheck,
     failure,
     configFailure,
@@ -104,7 +102,6 @@ function waiting(entry: Entry): AppStatus {
     program: noProgram,
     earlierRestarts: 0,
     other: noProgram,
-    directory: null,
     nextCheck: null,
     failure: null,
     configFailure: problemOf(entry),

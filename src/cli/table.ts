@@ -135,7 +135,7 @@ function stateStyle({ state }: AppStatus): Style | undefined {
 
 function programOf({ program, beside }: AppStatus, now: number): string {
   const up = program.since === null || program.pid === null ? '' : ` ${span(now - Date.parse(program.since))}`;
-  return `${processOf(program)}${up}${beside === null ? '' : ` + ${processOf(beside)}`}`;
+  return `${processOf(program)}${up}${beside === undefined ? '' : ` + ${processOf(beside)}`}`;
 }
 
 function processOf({ state, pid }: Pick<AppStatus['program'], 'state' | 'pid'>): string {

@@ -27,14 +27,12 @@ export interface AppStatus {
   /** ISO 8601. */
   readonly nextCheck: string | null;
   readonly error: StatusError | null;
-  /** Where the revision stands: the working copy, or its release; null as long as there is none. */
-  readonly directory: string | null;
-  /** A second program beside it: a release on trial, or one on its way out. */
-  readonly beside: {
+  /** A second program beside it, only while there is one: a release on trial, or one on its way out. */
+  readonly beside?: {
     readonly revision: string | null;
     readonly state: ProgramState;
     readonly pid: number | null;
-  } | null;
+  };
 }
 
 export interface StatusError {
@@ -56,7 +54,6 @@ export interface AppView {
   readonly earlierRestarts: number;
   /** The one that does not lead. */
   readonly other: ProgramStatus;
-  readonly directory: string | null;
   /** Milliseconds since the epoch. */
   readonly nextCheck: number | null;
   /** Why the last attempt failed, until one succeeds. */
@@ -90,8 +87,7 @@ export function toStatus(view: AppView): AppStatus {
     health: program.health,
     nextCheck: isoTime(view.nextCheck),
     error: toError(view.configFailure ?? view.failure ?? program.failure),
-    directory: facts.current === null ? null : view.directory,
-    beside: other.state === 'down' ? null : { revision: other.revision, state: other.state, pid: other.pid },
+    ...(other.state !== 'down' && { beside: { revision: other.revision, state: other.state, pid: other.pid } }),
   };
 }
 

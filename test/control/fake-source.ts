@@ -25,8 +25,6 @@ export function appStatus(name: string, but: Partial<AppStatus> = {}): AppStatus
     health: 'healthy',
     nextCheck: '2026-01-31T12:01:00.000Z',
     error: null,
-    directory: `/srv/${name}`,
-    beside: null,
     ...but,
   };
 }

@@ -15,7 +15,6 @@ const view: AppView = {
   program: { ...noProgram, state: 'up', pid: 4711, since: 0, restarts: 2, adopted: true, health: 'healthy' },
   earlierRestarts: 0,
   other: noProgram,
-  directory: '/srv/shop',
   nextCheck: 60_000,
   failure: null,
   configFailure: null,
@@ -33,7 +32,7 @@ suite('Status', () => {
       `{"name":"shop","state":"running","paused":false,"pinned":true,"branch":"main","revision":"${'c'.repeat(40)}",` +
         `"previous":"${'b'.repeat(40)}","rejected":[],"program":{"state":"up","pid":4711,` +
         '"since":"1970-01-01T00:00:00.000Z","restarts":2,"adopted":true},"health":"healthy",' +
-        '"nextCheck":"1970-01-01T00:01:00.000Z","error":null,"directory":"/srv/shop","beside":null}',
+        '"nextCheck":"1970-01-01T00:01:00.000Z","error":null}',
     );
   });
 
@@ -42,11 +41,7 @@ suite('Status', () => {
     const { beside, program } = toStatus({ ...view, other, earlierRestarts: 3 });
     assert.deepEqual(beside, { revision: 'd'.repeat(40), state: 'up', pid: 4712 });
     assert.deepEqual([program.pid, program.restarts], [4711, 5]);
-    assert.equal(toStatus({ ...view, other: { ...other, state: 'down', pid: null } }).beside, null);
-  });
-
-  test('shows no folder as long as there is nothing in it', () => {
-    assert.equal(toStatus({ ...view, facts: noFacts }).directory, null);
+    assert.ok(!('beside' in toStatus({ ...view, other: { ...other, state: 'down', pid: null } })));
   });
 
   test('lists rejected revisions by their ids', () => {
