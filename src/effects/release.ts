@@ -7,6 +7,7 @@ import type { Side } from '../../machines/protocol.ts';
 import type { Release } from '../../machines/slots.ts';
 import { hasLead, pruneReleases } from '../git/releases.ts';
 import type { ProgramRecord } from '../ledger/app-ledger.ts';
+import { isAlive } from '../process/identity.ts';
 import type { Desk } from './desk.ts';
 
 // What an app that is deployed side by side has more than one of: releases on disk, and ports.
@@ -99,7 +100,9 @@ export function watchdogOf(watchdog: Watchdog, release: Release | null): Watchdo
 export async function pruneOld(config: AppConfig, desk: Desk, signal: AbortSignal): Promise<void> {
   const records = Object.values(desk.ledger.programs).filter((record) => record !== null);
   const { localPath } = config.repository;
-  const spare = records.flatMap(({ directory }) => releaseName(directory ?? '') ?? []);
+  // Side by side one that is down may be about to start again; in place none starts in a release any more.
+  const held = isBeside(config) ? records : records.filter(isAlive);
+  const spare = held.flatMap(({ directory }) => releaseName(directory ?? '') ?? []);
   const isTreeFree = records.every(({ directory }) => (directory ?? localPath) !== localPath);
   const keep = isBeside(config) ? config.deployment.keep : 0;
   try {

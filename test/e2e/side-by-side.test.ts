@@ -242,11 +242,12 @@ suite('The strategy', () => {
     assert.equal(readlinkSync(join(stage.copy('shop'), 'current')), `releases/${short(second)}`);
     assert.deepEqual(stage.story(), ['start v1', 'start v2', 'stop v1']);
     assert.ok(!alive(before.program?.pid ?? 0));
+    // By now both programs have been in a release.
+    await huddle.live('shop', await repo.publish(release('v3')));
     await stage.writeConfig('shop', inPlace);
-    const third = await repo.publish(release('v3'));
-    await huddle.live('shop', third);
-    assert.equal(readFileSync(join(stage.copy('shop'), 'version'), 'utf8'), 'v3\n');
-    assert.deepEqual(stage.story().slice(3), ['stop v2', 'start v3']);
+    await huddle.live('shop', await repo.publish(release('v4')));
+    assert.equal(readFileSync(join(stage.copy('shop'), 'version'), 'utf8'), 'v4\n');
+    assert.deepEqual(stage.story().slice(3), ['start v3', 'stop v2', 'stop v3', 'start v4']);
     assert.ok(!existsSync(join(stage.copy('shop'), 'current')));
     await eventually('the releases are gone', () => !existsSync(join(stage.copy('shop'), 'releases')));
     await huddle.stop();
