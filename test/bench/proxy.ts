@@ -32,21 +32,20 @@ interface Found {
   readonly cost: number[];
 }
 
-/** The proxy of Huddle beside Debian's nginx and Caddy, in front of a trivial program: in turns, so that what else the machine does hits all alike. */
+/**
+ * The proxy of Huddle beside Debian's nginx and Caddy, in front of a trivial program: in turns, so that what else the
+ * machine does hits all alike.
+ */
 export async function proxy(stage: Scene, rounds: number, seconds: number): Promise<Line[]> {
   const target = await freePort();
   writeFileSync(join(stage.dir, 'version'), 'hello world\n');
   start(stage, 1, [process.execPath, join(import.meta.dirname, 'programs/shop.mjs')], { PORT: String(target) });
   await answering(target);
   const all: Contestant[] = [{ name: 'no proxy', port: target, pid: null }, await huddle(stage, target, 1)];
-  const lines: Line[] = [];
-  for (const [name, front] of [
-    ['nginx', nginx],
-    ['caddy', caddy],
-  ] as const) {
+  const missing: Line[] = [];
+  for (const [name, front] of Object.entries({ nginx, caddy })) {
     if (isInstalled(name)) all.push(await front(stage, target));
-    else
-      lines.push({ what: `${name} as a proxy`, target: '', measured: `${name} is missing (apt: ${name})`, met: null });
+    else missing.push({ what: `${name} as a proxy`, target: '', measured: `it is missing (apt: ${name})`, met: null });
   }
   // Beside the clients and the program: how it does where each has a core is seen only where there are more of them.
   if (cores > 1) all.push(await huddle(stage, target, Math.min(cores, 4)));
@@ -54,7 +53,7 @@ export async function proxy(stage: Scene, rounds: number, seconds: number): Prom
   for (let round = 0; round < rounds; round += 1) {
     for (const one of all) await measure(stage, one, seconds, found.get(one.name));
   }
-  return [...all.flatMap((one) => linesOf(one, found)), ...lines];
+  return [...all.flatMap((one) => linesOf(one, found)), ...missing];
 }
 
 async function measure(stage: Scene, { port, pid }: Contestant, seconds: number, found?: Found): Promise<void> {
@@ -73,7 +72,7 @@ async function load(stage: Scene, port: number, clients: number, seconds: number
   coming.enter('counted');
   await sleep(seconds * 1000);
   coming.enter('over');
-  return (await coming.leave())('counted');
+  return (await coming.leave()).in('counted');
 }
 
 function linesOf({ name, pid }: Contestant, found: ReadonlyMap<string, Found>): Line[] {
@@ -104,9 +103,8 @@ function onCore(core: 0 | 1): readonly string[] {
 
 /** On a core, or on all; it ends with the stage. */
 function start(stage: Scene, core: 0 | 1 | null, argv: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-  const cwd = stage.dir;
   const [command = '', ...args] = core === null ? argv : [...onCore(core), ...argv];
-  return spawn(command, args, { stdio: 'ignore', env: stage.environment(env), cwd });
+  return spawn(command, args, { cwd: stage.dir, env: stage.environment(env), stdio: 'ignore' });
 }
 
 const several = 'huddle, its workers on all cores';

@@ -2,10 +2,7 @@ import assert from 'node:assert/strict';
 import { plain, type Scene } from '../e2e/harness.ts';
 import { median, spread, type Line } from './line.ts';
 
-/**
- * From an operator's command to the release before in charge, which is still on disk; beside it, from the command to a program that
- * was stopped being up. Both hold the same `settle`.
- */
+/** From the operator's command to the release being in charge: back to one on disk, and a plain start. Both hold `settle`. */
 export async function rollback(stage: Scene, rounds: number): Promise<Line[]> {
   const { repo, huddle, first } = await stage.deployed(plain('v1'), {
     timing: { minimum: 3600 },

@@ -11,7 +11,7 @@ import type { Files, Repository } from '../e2e/repository.ts';
 import type { Visitors } from './visitors.ts';
 
 /** How requests find a release. */
-export const ways = ['listen', 'proxy', 'nginx', 'in place'] as const;
+export const ways = ['listen', 'proxy', 'behind nginx', 'in place'] as const;
 export type Way = (typeof ways)[number];
 
 /** A small web server that Huddle keeps up, and what is needed to deploy it. */
@@ -35,7 +35,7 @@ export function releaseOf(version: string): Files {
   return { 'shop.mjs': readFileSync(join(import.meta.dirname, 'programs/shop.mjs'), 'utf8'), version: `${version}\n` };
 }
 
-/** Serves its first release. `journal`: where it tells of its starts and stops. */
+/** One that serves its first release. `journal`: where it tells of its starts and stops. */
 export async function opened(stage: Scene, way: Way, journal?: string): Promise<Shop> {
   const port = await freePort();
   const repo = await stage.repo();
@@ -69,7 +69,7 @@ async function sectionsOf(stage: Scene, way: Way, port: number): Promise<Section
   const watchdog = { host: 'http://127.0.0.1:{port}/' };
   if (way === 'listen') return { application: { listen: `127.0.0.1:${port}` } };
   if (way === 'proxy') return { application: { proxy: `127.0.0.1:${port}` }, watchdog };
-  if (way === 'nginx') return { scripts: { switch: `sh ${await nginx(stage, port)}/switch.sh` }, watchdog };
+  if (way === 'behind nginx') return { scripts: { switch: `sh ${await nginx(stage, port)}/switch.sh` }, watchdog };
   return {};
 }
 
@@ -85,8 +85,8 @@ async function nginx(stage: Scene, port: number): Promise<string> {
 }
 
 /**
- * Pushes a version and has Huddle deploy it, to its end: back to the one before where it is a `bad` one. What clients ask meanwhile is counted in the window
- * `switch`; what they ask while it is pushed, in none that is looked at.
+ * Pushes a version and has Huddle deploy it, to its end: that of a `bad` one is that the one before runs on. What clients
+ * ask while Huddle is at it is counted in the window `switch`.
  */
 export async function deploy({ repo, huddle }: Shop, clients: Visitors, version: string): Promise<void> {
   clients.enter('between');

@@ -6,19 +6,14 @@ import { Calls } from './calls.ts';
 import { ownTimes } from './deployment.ts';
 import { duration, median, spread, type Line } from './line.ts';
 import { deploy, isInstalled, opened, type Way, ways } from './shop.ts';
-import { come, failedOf, type Load, type Pressure, pressures } from './visitors.ts';
+import { come, type Counted, failedOf, type Pressure, pressures } from './visitors.ts';
 
 /** What clients see of deployments, by how their requests find a release. */
 export async function switches(deployments: number, calm: number): Promise<Line[]> {
   const lines: Line[] = [];
   for (const way of ways) {
-    if (way === 'nginx' && !isInstalled('nginx')) {
-      lines.push({
-        what: 'deployments behind nginx',
-        target: '0',
-        measured: 'nginx is missing (apt: nginx)',
-        met: null,
-      });
+    if (way === 'behind nginx' && !isInstalled('nginx')) {
+      lines.push({ what: `deployments ${way}`, target: '0', measured: 'it is missing (apt: nginx)', met: null });
       continue;
     }
     for (const load of pressures) {
@@ -41,26 +36,21 @@ async function beside(stage: Scene, { way, load, deployments, calm }: Round): Pr
   const shop = await opened(stage, way);
   const asking = await come(stage, shop.port, load);
   for (let turn = 1; turn <= deployments; turn += 1) {
+    // What is cleared up after the last one is not to make the calm look worse than it is.
+    await sleep(300);
     asking.enter('calm');
     await sleep(calm);
     await deploy(shop, asking, `v${turn}`);
   }
-  const told = `${deployments} deployments, ${titles[way]}, ${load.told}`;
+  const told = `${deployments} deployments, ${way}, ${load.told}`;
   const lines = linesOf(told, await asking.leave());
   await shop.huddle.stop();
   return lines;
 }
 
-const titles: Readonly<Record<Way, string>> = {
-  listen: 'listen',
-  proxy: 'proxy',
-  nginx: 'behind nginx',
-  'in place': 'in place',
-};
-
-function linesOf(told: string, counted: (window: string) => Load): Line[] {
-  const [calm, busy] = [counted('calm'), counted('switch')];
-  const { requests, failed, text } = failedOf([counted(''), calm, counted('between'), busy]);
+function linesOf(told: string, counted: Counted): Line[] {
+  const [calm, busy] = [counted.in('calm'), counted.in('switch')];
+  const { requests, failed, text } = failedOf(counted.all);
   const times = `${duration(busy.latency.p999)}, ${duration(calm.latency.p999)}`;
   const rates = `${Math.round(busy.perSecond)}, ${Math.round(calm.perSecond)} a second`;
   return [
@@ -96,12 +86,12 @@ async function inPlace(stage: Scene, { way, load, deployments, calm }: Round): P
     await deploy(shop, asking, `v${turn}`);
     without.push((await calls.hear('start')).at - (await calls.hear('stop')).at);
   }
-  const counted = await asking.leave();
+  const { all } = await asking.leave();
   await shop.huddle.stop();
   calls.close();
   const limit = median(own) + 60;
-  const { requests, text } = failedOf(['', 'calm', 'between', 'switch'].map(counted));
-  const what = `${deployments} deployments, ${titles[way]}, ${load.told}: failed of ${requests} requests`;
+  const { requests, text } = failedOf(all);
+  const what = `${deployments} deployments, ${way}, ${load.told}: failed of ${requests} requests`;
   return [
     { what, target: '', measured: text, met: null },
     {

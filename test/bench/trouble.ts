@@ -38,9 +38,9 @@ async function failed(what: string, work: (shop: Shop, clients: Visitors) => Pro
         const shop = await opened(stage, way);
         const clients = await come(stage, shop.port, pressure);
         const { huddle } = await work(shop, clients);
-        const counted = await clients.leave();
+        const { all } = await clients.leave();
         await huddle.stop();
-        return failedOf(['', 'between', 'switch'].map(counted));
+        return failedOf(all);
       });
       const told = `${what}, ${way}, ${pressure.told}: failed of ${requests} requests`;
       lines.push({ what: told, target: '0', measured: text, met: count === 0 });

@@ -33,8 +33,15 @@ export interface Load {
 export interface Visitors {
   /** What is asked from now on is counted there. */
   enter(window: string): void;
-  /** Ends them; what came of it in each window. */
-  leave(): Promise<(window: string) => Load>;
+  /** Ends them, when what they have asked has been answered. */
+  leave(): Promise<Counted>;
+}
+
+/** What came of all that was asked. */
+export interface Counted {
+  readonly all: readonly Load[];
+  /** Of a window. */
+  in(window: string): Load;
 }
 
 /** `through`: an argv that becomes the process, as `taskset` does. They end with the stage. */
@@ -51,7 +58,7 @@ export function visitors(stage: Scene, asking: Asking, through: readonly string[
       child.stdin.end();
       await once(child, 'close');
       const counted = JSON.parse(text) as Readonly<Record<string, Load>>;
-      return (window) => counted[window] ?? nothing;
+      return { all: Object.values(counted), in: (window) => counted[window] ?? nothing };
     },
   };
 }
@@ -67,7 +74,6 @@ export type Pressure = (typeof pressures)[number];
 export async function come(stage: Scene, port: number, { rate }: Pressure): Promise<Visitors> {
   const coming = visitors(stage, { port, rate, clients: 16, anew: true });
   await sleep(2000);
-  coming.enter('between');
   return coming;
 }
 

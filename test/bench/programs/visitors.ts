@@ -1,5 +1,4 @@
 import { connect, type Socket } from 'node:net';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Asking, Load } from '../visitors.ts';
@@ -20,19 +19,20 @@ const request = `GET / HTTP/1.1\r\nHost: shop.example\r\n${asking.anew ? 'Connec
 class Window {
   readonly #taken: number[] = [];
   readonly #failures = new Map<string, number>();
-  // That everything waits for the clients themselves is to be told apart from slow answers.
-  readonly #hiccups = monitorEventLoopDelay({ resolution: 1 });
+  readonly #hiccups: number[] = [];
   #since = 0;
   #milliseconds = 0;
 
   open(): void {
     this.#since = performance.now();
-    this.#hiccups.enable();
   }
 
   close(): void {
     this.#milliseconds += performance.now() - this.#since;
-    this.#hiccups.disable();
+  }
+
+  late(milliseconds: number): void {
+    this.#hiccups.push(milliseconds);
   }
 
   count(failure: string | null, milliseconds: number): void {
@@ -41,19 +41,22 @@ class Window {
   }
 
   toJSON(): Load {
-    const sorted = Float64Array.from(this.#taken).toSorted();
-    const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+    const at = percentiles(this.#taken);
     const failed = [...this.#failures.values()].reduce((sum, count) => sum + count, 0);
     return {
-      requests: sorted.length + failed,
+      requests: this.#taken.length + failed,
       failed,
       failures: Object.fromEntries(this.#failures),
-      perSecond: sorted.length / (this.#milliseconds / 1000),
+      perSecond: this.#taken.length / (this.#milliseconds / 1000),
       latency: { p50: at(0.5), p99: at(0.99), p999: at(0.999) },
-      // What is late by less than the millisecond that it looks each time is not late.
-      hiccup: Math.max(0, this.#hiccups.percentile(99.9) / 1e6 - 1),
+      hiccup: percentiles(this.#hiccups)(0.999),
     };
   }
+}
+
+function percentiles(values: readonly number[]): (share: number) => number {
+  const sorted = Float64Array.from(values).toSorted();
+  return (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
 /** A connection that is kept, or made anew for each request. */
@@ -146,7 +149,16 @@ createInterface({ input: process.stdin })
   })
   .once('close', () => over.abort());
 
+// That all waits for the clients themselves is to be told apart from slow answers.
+let tick = performance.now();
+const ticking = setInterval(() => {
+  const before = tick;
+  tick = performance.now();
+  window.late(Math.max(0, tick - before - 1));
+}, 1);
+
 const { rate, clients } = asking;
 await (rate > 0 ? atRate(rate) : Promise.all(Array.from({ length: clients }, () => asFastAsItGoes())));
+clearInterval(ticking);
 window.close();
 process.stdout.write(JSON.stringify(Object.fromEntries(windows)));
