@@ -52,7 +52,9 @@ export function isAtRest(root: HuddleSnapshot): boolean {
 export function lookAt(root: HuddleSnapshot, name: string): Look | undefined {
   const actor: object | undefined = root.children[`app:${name}`];
   if (actor === undefined || !isAppActor(actor)) return undefined;
-  return lookOf(actor.getSnapshot());
+  const snapshot = actor.getSnapshot();
+  // The root goes on listing an actor that has left.
+  return snapshot.status === 'done' ? undefined : lookOf(snapshot);
 }
 
 /** The same, out of a snapshot. */

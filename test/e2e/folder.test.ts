@@ -5,18 +5,19 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { eventually, plain, scene, type Scene, type Sections } from './harness.ts';
 import type { AppStatus, Huddle } from './command.ts';
+import type { Repository } from './repository.ts';
 
 /** A running app `shop` at its first revision; the checks are an hour apart, so that only the folder acts. */
 async function runningShop(
   stage: Scene,
-): Promise<{ huddle: Huddle; status: AppStatus; sections: Sections; remote: string; first: string }> {
+): Promise<{ repo: Repository; huddle: Huddle; status: AppStatus; sections: Sections; remote: string; first: string }> {
   const repo = await stage.repo();
   const first = await repo.publish(plain('v1'));
   const sections = stage.sections('shop', repo.remote, { timing: { minimum: 3600 } });
   await stage.writeConfig('shop', sections);
   const huddle = stage.startHuddle();
   const status = await huddle.live('shop', first);
-  return { huddle, status, sections, remote: repo.remote, first };
+  return { repo, huddle, status, sections, remote: repo.remote, first };
 }
 
 suite('The hot folder', { concurrency: 2 }, () => {
@@ -146,15 +147,24 @@ suite('The hot folder', { concurrency: 2 }, () => {
     ['removed', (stage: Scene) => unlink(stage.file('shop.json'))],
     ['renamed with _', (stage: Scene) => rename(stage.file('shop.json'), stage.file('_shop.json'))],
   ] as const) {
-    test(`an app whose file is ${how} is stopped, and its working copy stays`, async (t) => {
+    test(`an app whose file is ${how} is stopped, which ends every order, and its working copy stays`, async (t) => {
       const stage = await scene(t);
-      const { huddle, sections, first } = await runningShop(stage);
+      const { repo, huddle, sections, first } = await runningShop(stage);
+      const tested = { ...sections, test: { command: 'sleep 60' } };
+      await stage.writeConfig('shop', tested);
+      await repo.publish(plain('v2'));
+      const check = stage.run('-c', stage.dir, 'check', 'shop');
+      await huddle.until('shop', ({ state }) => state === 'testing', 'testing');
       await leave(stage);
       await huddle.gone('shop');
+      const { code, stderr } = await check;
+      assert.equal(code, 1);
+      assert.match(stderr, /does not run/);
       assert.deepEqual(stage.livePrograms(), []);
       assert.equal(readFileSync(join(stage.copy('shop'), 'version'), 'utf8'), 'v1\n');
-      await stage.writeConfig('shop', sections);
-      await huddle.live('shop', first);
+      await stage.writeConfig('shop', tested);
+      await huddle.until('shop', ({ program, revision }) => program?.state === 'up' && revision === first, 'up again');
+      await eventually('it has started', () => stage.story().length === 3);
       assert.deepEqual(stage.story(), ['start v1', 'stop v1', 'start v1']);
       await huddle.stop();
     });
