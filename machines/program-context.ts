@@ -150,12 +150,19 @@ export function restartDelay(context: ProgramContext): number {
 }
 
 export function notReady({ config, failure }: ProgramContext): Failure {
+  const why = failure === null ? null : origin(failure);
   return new Failure('not-accepted', {
     doing: 'waiting for',
     subject: commandLine(config),
-    reason: `not healthy within ${config.application.readyTimeout} s${failure === null ? '' : `: ${failure.reason}`}`,
+    reason: `not healthy within ${config.application.readyTimeout} s${why === null ? '' : `: ${why.reason}`}`,
     hint: 'Its own output is in logs/app.log; application.ready timeout says how long it may take.',
+    ...(why === null ? {} : { cause: why }),
   });
+}
+
+/** What came first: a failure is known until there is a success, and is not to be told within its own sequel. */
+function origin(failure: Failure): Failure {
+  return failure.cause instanceof Failure ? origin(failure.cause) : failure;
 }
 
 export function notAccepted({ failure, config, exits }: ProgramContext): Failure {
@@ -174,6 +181,7 @@ export function crashLimit({ config, exits, failure }: ProgramContext): Failure 
     doing: 'keeping up',
     subject: commandLine(config),
     reason: `given up after ${exits} ${exits === 1 ? 'exit' : 'exits'}${failure === null || failure.code === 'crash-limit' ? '' : `; the last: ${failure.reason}`}`,
+    ...(failure === null ? {} : { cause: failure }),
     hint: `Its own output is in logs/app.log. ${retry === 0 ? 'A restart or the next revision starts it again.' : `It is tried again every ${retry} s, and at the next revision.`}`,
   });
 }

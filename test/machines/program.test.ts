@@ -25,6 +25,8 @@ interface Fortune {
   dies: boolean;
   sweeps: boolean;
   isWell: boolean;
+  /** A probe gets an answer, be it a bad one. */
+  answers: boolean;
   adopts: boolean;
 }
 
@@ -37,6 +39,7 @@ async function begin(config: AppConfig = appConfig()) {
     dies: true,
     sweeps: true,
     isWell: true,
+    answers: true,
     adopts: false,
   };
   const clock = new SimulatedClock();
@@ -77,8 +80,9 @@ async function begin(config: AppConfig = appConfig()) {
   });
   const watch = watchdogMachine.provide({
     actors: {
-      probe: fromPromise(async () => {
+      probe: fromPromise(async ({ signal }) => {
         did('probe');
+        if (!fortune.answers) await never(signal);
         if (!fortune.isWell) throw failure;
       }),
     },
@@ -630,6 +634,12 @@ suite('a program, as its graph has taught', () => {
     await stage.pass(7);
     assert.equal(stage.state(), 'given up');
     assert.deepEqual(stage.said(), ['program.live', 'program.refused', 'program.live', 'program.gaveUp']);
+    // However often, each is told of by what came first.
+    const last = 'the last: not healthy within 5 s: no such file';
+    assert.equal(stage.status().failure?.reason, `given up after 2 exits; ${last}`);
+    stage.fortune.answers = false;
+    await stage.pass(310);
+    assert.equal(stage.status().failure?.reason, `given up after 3 exits; ${last}`);
   });
 
   test('starts what it is told to while it backs off and after it was given up', async () => {
