@@ -16,7 +16,7 @@ suite('A Huddle that is killed at any moment', { concurrency: 2 }, () => {
     for (const clean of cleanings) await clean();
   });
 
-  for (const seed of [1, 2]) {
+  for (const seed of [1]) {
     test(`of a stream of pushes leaves nothing wrong in the end (seed ${seed})`, async (t) => {
       const told: string[] = [];
       const wrong = await fuzz(t, base, { seed, kills: 6, tell: (line) => told.push(line) });
