@@ -22,6 +22,8 @@ export interface Doors {
 /** A proxy that is kept up. */
 export interface KeptProxy {
   readonly settings: ProxySettings;
+  /** Takes settings of the same address for those that it has; a proxy that runs hears of them when it is pointed. */
+  renew(settings: ProxySettings): void;
   /** Why it ended when it last did by itself; null: it has not. */
   readonly complaint: Failure | null;
   /** Ends it when its open requests are answered, or the drain timeout is over. */

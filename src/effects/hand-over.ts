@@ -69,7 +69,8 @@ async function turnTo(to: Destination, desk: Desk, config: AppConfig, signal: Ab
   const { port } = to.release;
   if (control === null || port === null) return;
   faultPoint('proxy.point.before');
-  await pointProxy(control, { port, revision: to.revision }, signal).catch((thrown: unknown) => {
+  const { drainTimeout } = config.application;
+  await pointProxy(control, { port, revision: to.revision, drainTimeout }, signal).catch((thrown: unknown) => {
     // That there is none says less than why.
     throw (asFailure(thrown).code === 'not-running' ? desk.doors.proxy?.complaint : null) ?? thrown;
   });

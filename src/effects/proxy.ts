@@ -49,16 +49,24 @@ export async function settleProxy(config: AppConfig, desk: Desk): Promise<string
     drainTimeout,
   };
   const before = desk.doors.proxy;
-  if (before !== null && isSame(before.settings, settings)) return settings.control;
+  if (before !== null && isSameDoor(before.settings, settings)) {
+    before.renew(settings);
+    return settings.control;
+  }
   const left = before === null ? readRecord(desk) : null;
   const next = keep(settings, config, desk, left);
   desk.doors.proxy = next;
-  if (before === null && (left === null || isSame(left.settings, settings))) return settings.control;
+  if (before === null && (left === null || isSameDoor(left.settings, settings))) return settings.control;
   // Both listen at one address until then; the old one answers what it has begun with.
   await serving(next);
   await before?.end();
   if (left !== null) await endTree(left, left.settings.drainTimeout, desk);
   return settings.control;
+}
+
+/** Whether a proxy of the one can go on as that of the other: it is told of a drain timeout when it is pointed. */
+function isSameDoor(one: ProxySettings, other: ProxySettings): boolean {
+  return isSame({ ...one, drainTimeout: other.drainTimeout }, other);
 }
 
 /** Resolves also when none comes: the one before is not what the config wants. */
@@ -82,11 +90,12 @@ export function markOfProxy(desk: Desk): string | null {
 }
 
 function keep(
-  settings: ProxySettings,
+  wanted: ProxySettings,
   config: AppConfig,
   desk: Desk,
   found: ProxyRecord | null,
 ): KeptProxy & { isServing(): Promise<boolean> } {
+  let settings = wanted;
   let running: Pick<RunningProgram, 'leave'> | null = null;
   let root: Identity & { readonly mark: string } = { pid: 0, startTime: 0, bootId, mark: '' };
   let exits = 0;
@@ -108,7 +117,7 @@ function keep(
     root = { ...started.tree.root, mark };
     writeRecord({ ...root, since: Date.now(), settings }, desk);
   };
-  if (found !== null && isAlive(found) && isSame(found.settings, settings)) {
+  if (found !== null && isAlive(found) && isSameDoor(found.settings, settings)) {
     root = found;
     running = adoptProgram(found, { log: desk.paths.proxyLog, since: found.since }, heard);
   } else begin();
@@ -119,7 +128,12 @@ function keep(
     running?.leave();
   };
   return {
-    settings,
+    get settings() {
+      return settings;
+    },
+    renew(renewed) {
+      settings = renewed;
+    },
     get complaint() {
       return complaint;
     },

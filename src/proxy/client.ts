@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure, failureCodes } from '../../machines/failure.ts';
 import { errorCode } from '../platform/error-code.ts';
 import type { ProxyStatus } from './requests.ts';
-import type { Target } from './settings.ts';
+import type { Pointing } from './settings.ts';
 
 /** Not by `import`: see `src/control/client.ts`. */
 const { request } = process.getBuiltinModule('node:http');
@@ -19,12 +19,12 @@ const pause = 25;
  * is just being started is waited for. Rejects with `not-running` where none comes, with what the proxy says against
  * it, or with the signal's reason.
  */
-export async function pointProxy(socketPath: string, target: Target | null, signal: AbortSignal): Promise<void> {
+export async function pointProxy(socketPath: string, to: Pointing | null, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + patience;
   for (;;) {
     signal.throwIfAborted();
     try {
-      await ask(socketPath, '/point', { body: JSON.stringify(target), signal });
+      await ask(socketPath, '/point', { body: JSON.stringify(to), signal });
       return;
     } catch (error) {
       signal.throwIfAborted();

@@ -5,7 +5,7 @@ import { asFailure, Failure } from '../../machines/failure.ts';
 import { refused } from '../ledger/paths.ts';
 import type { Crew } from './crew.ts';
 import type { Desk } from './desk.ts';
-import { portIn, type ProxyStatus, targetIn } from './requests.ts';
+import { pointingIn, portIn, type ProxyStatus } from './requests.ts';
 
 /** Not by `import`: see `src/control/client.ts`. */
 const { createServer } = process.getBuiltinModule('node:http');
@@ -68,7 +68,7 @@ async function meet(request: IncomingMessage, response: ServerResponse, crew: Cr
     if (pathname === '/status') return answer(200, statusOf(crew, desk));
     if (pathname === '/point') {
       const asked = await bodyOf(request);
-      desk.point(asked === null ? null : targetIn(asked));
+      desk.point(asked === null ? null : pointingIn(asked));
       return answer(200, statusOf(crew, desk));
     }
     const port = portIn(searchParams.get('port'));
@@ -119,6 +119,7 @@ function statusOf(crew: Crew, desk: Desk): ProxyStatus {
     workers: crew.size,
     target: desk.target,
     releases: desk.releases,
+    drainTimeout: desk.drainTimeout,
     waiting: crew.board.waiting,
     cut: crew.board.cutSoFar,
     unwritten: desk.unwritten,

@@ -4,8 +4,8 @@ import { errorCode, refusal } from '../ledger/paths.ts';
 import { here } from '../platform/here.ts';
 import { nowhere, places } from './board.ts';
 import type { Crew } from './crew.ts';
-import { type ReleaseStatus, targetIn } from './requests.ts';
-import type { ProxySettings, Target } from './settings.ts';
+import { pointingIn, type ReleaseStatus } from './requests.ts';
+import type { Pointing, ProxySettings, Target } from './settings.ts';
 
 /** Until what could not be written is tried again; milliseconds. */
 const retry = 5000;
@@ -18,16 +18,18 @@ interface Place extends Target {
 /** Knows the releases, points the crew to one of them, and remembers that for the next proxy. */
 export class Desk {
   readonly #crew: Crew;
-  readonly #settings: ProxySettings;
+  readonly #memory: string;
   readonly #log: (line: string) => void;
   readonly #places: (Place | undefined)[] = Array.from({ length: places });
   readonly #waiting = new Set<() => void>();
   #unwritten: string | null = null;
   #retry: NodeJS.Timeout | undefined;
+  #drainTimeout: number;
 
-  constructor(crew: Crew, settings: ProxySettings, log: (line: string) => void) {
+  constructor(crew: Crew, { memory, drainTimeout }: ProxySettings, log: (line: string) => void) {
     this.#crew = crew;
-    this.#settings = settings;
+    this.#memory = memory;
+    this.#drainTimeout = drainTimeout;
     this.#log = log;
     crew.onLeft = () => this.#look();
   }
@@ -35,6 +37,11 @@ export class Desk {
   get target(): Target | null {
     const place = this.#places[this.#crew.board.current];
     return place === undefined ? null : { port: place.port, revision: place.revision };
+  }
+
+  /** How long open requests may keep an old release alive, and the proxy itself when it is to end; seconds. */
+  get drainTimeout(): number {
+    return this.#drainTimeout;
   }
 
   /** Why the file does not say where this proxy points; null when it does. */
@@ -56,10 +63,12 @@ export class Desk {
    * From the moment in which it returns every new request goes to that release; without one they wait. What is under
    * way ends where it began, or is cut after the drain timeout.
    */
-  point(target: Target | null): void {
+  point(to: Pointing | null): void {
     const { board } = this.#crew;
     const before = board.current;
+    const target = to && { port: to.port, revision: to.revision };
     const place = target === null ? nowhere : this.#placeOf(target);
+    this.#drainTimeout = to?.drainTimeout ?? this.#drainTimeout;
     this.#remember(target);
     if (place === before) return;
     clearTimeout(this.#places[place]?.drain);
@@ -72,10 +81,10 @@ export class Desk {
 
   /** What the proxy before this one was pointed to. What cannot be read is told, and requests wait. */
   recall(): void {
-    const { memory } = this.#settings;
+    const memory = this.#memory;
     try {
       const { target } = JSON.parse(readFileSync(memory, 'utf8')) as { target: unknown };
-      if (target !== null) this.point(targetIn(target));
+      if (target !== null) this.point(pointingIn(target));
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return;
       this.#log(`${memory} does not say where to point: ${refusal(error)}`);
@@ -112,7 +121,7 @@ export class Desk {
   #drain(index: number): void {
     const place = this.#places[index];
     if (place === undefined) return;
-    const { drainTimeout } = this.#settings;
+    const drainTimeout = this.#drainTimeout;
     place.drain = setTimeout(() => {
       this.#log(`${this.#crew.board.open(index)} requests at ${place.revision} are cut after ${drainTimeout} s`);
       this.#crew.tell({ type: 'cut', place: index });
@@ -133,7 +142,7 @@ export class Desk {
   /** A full disk must not keep anybody from being served: written as soon as it can be. */
   #remember(target: Target | null): void {
     clearTimeout(this.#retry);
-    const { memory } = this.#settings;
+    const memory = this.#memory;
     const fresh = `${memory}.new`;
     try {
       writeFileSync(fresh, `${JSON.stringify({ target })}\n`, { mode: 0o600, flush: true });

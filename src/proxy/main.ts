@@ -52,9 +52,9 @@ async function end(): Promise<void> {
   isEnding = true;
   log('taking no more connections');
   const limit = setTimeout(() => {
-    log(`requests are cut after ${settings.drainTimeout} s`);
+    log(`requests are cut after ${desk.drainTimeout} s`);
     void crew.kill();
-  }, settings.drainTimeout * 1000);
+  }, desk.drainTimeout * 1000);
   await crew.close();
   clearTimeout(limit);
 }

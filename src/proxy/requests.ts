@@ -1,5 +1,5 @@
 import { Failure } from '../../machines/failure.ts';
-import type { Target } from './settings.ts';
+import type { Pointing, Target } from './settings.ts';
 
 /** What the control socket of a proxy shows. */
 export interface ProxyStatus {
@@ -10,6 +10,8 @@ export interface ProxyStatus {
   /** Where new requests go; null: they wait. */
   readonly target: Target | null;
   readonly releases: readonly ReleaseStatus[];
+  /** Of the releases before the one in charge; seconds. */
+  readonly drainTimeout: number;
   /** Requests that wait until a release can answer. */
   readonly waiting: number;
   /** Requests that were ended because the time of their release was over, since the proxy was started. */
@@ -24,12 +26,15 @@ export interface ReleaseStatus extends Target {
   readonly open: number;
 }
 
-/** A target that has come as JSON. Throws a `Failure` that says what is wrong with it. */
-export function targetIn(value: unknown): Target {
+/** Where to point, that has come as JSON. Throws a `Failure` that says what is wrong with it. */
+export function pointingIn(value: unknown): Pointing {
   if (typeof value !== 'object' || value === null) throw wrong('a target', 'it is no object with port and revision');
-  const { port, revision } = value as { port?: unknown; revision?: unknown };
+  const { port, revision, drainTimeout } = value as { port?: unknown; revision?: unknown; drainTimeout?: unknown };
   if (typeof revision !== 'string' || revision === '') throw wrong('revision', 'it is no text');
-  return { port: portIn(port), revision };
+  const target = { port: portIn(port), revision };
+  if (drainTimeout === undefined) return target;
+  if (typeof drainTimeout === 'number' && drainTimeout >= 0) return { ...target, drainTimeout };
+  throw wrong('drainTimeout', 'it is no number of seconds');
 }
 
 /** A port that has come as JSON or in a URL. Throws a `Failure`. */

@@ -8,7 +8,10 @@ export interface ProxySettings {
   readonly control: string;
   /** The file that remembers where it points, for the next proxy. */
   readonly memory: string;
-  /** How long open requests may keep an old release alive, and the proxy itself when it is to end; seconds. */
+  /**
+   * How long open requests may keep an old release alive, and the proxy itself when it is to end, until it is told
+   * otherwise; seconds.
+   */
   readonly drainTimeout: number;
   /** Threads that serve; without it one for each core, and at most four. */
   readonly workers?: number;
@@ -26,6 +29,12 @@ export interface Target {
   /** On 127.0.0.1. */
   readonly port: number;
   readonly revision: string;
+}
+
+/** What a proxy is told when it is pointed to a release. */
+export interface Pointing extends Target {
+  /** From now on in the stead of the setting: an edit needs no other proxy. */
+  readonly drainTimeout?: number;
 }
 
 /** The sources run as they are, the built files in their stead: the file of this name that is beside this one. */

@@ -21,7 +21,7 @@ suite('The control socket of a proxy', { concurrency: 2 }, () => {
     const proxy = await stage.proxy();
     assert.equal(statSync(proxy.settings.control).mode & 0o777, 0o600);
     const address = { host: '127.0.0.1', port: proxy.port };
-    const nothing = { target: null, releases: [], waiting: 0, cut: 0, unwritten: null };
+    const nothing = { target: null, releases: [], drainTimeout: 30, waiting: 0, cut: 0, unwritten: null };
     assert.deepEqual(await proxy.status(), { pid: proxy.child.pid, address, workers: 2, ...nothing });
   });
 
@@ -42,6 +42,11 @@ suite('The control socket of a proxy', { concurrency: 2 }, () => {
       [{ path: '/point', method: 'POST', body: '{"port":1}' }, 400, /revision: it is no text/],
       [{ path: '/point', method: 'POST', body: '{"port":0,"revision":"a"}' }, 400, /port: it is no number/],
       [{ path: '/point', method: 'POST', body: '{"port":"x","revision":"a"}' }, 400, /port: it is no number/],
+      [
+        { path: '/point', method: 'POST', body: '{"port":1,"revision":"a","drainTimeout":"x"}' },
+        400,
+        /drainTimeout: it is no number/,
+      ],
       [{ path: '/point', method: 'POST', body: '{"port":70000,"revision":"a"}' }, 400, /port: it is no number/],
       [{ path: '/point', method: 'POST', body: `"${'a'.repeat(5000)}"` }, 400, /longer than 4096/],
       [{ path: '/drained' }, 400, /port: it is no number/],

@@ -1,9 +1,10 @@
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Huddle } from '../command.ts';
-import { program, scene, type Scene, type Sections } from '../harness.ts';
+import { eventually, program, scene, type Scene, type Sections } from '../harness.ts';
 import { Repository, type Files } from '../repository.ts';
 
 // What a Huddle that is killed leaves behind is judged in a world of its own: a remote, an app `shop` that serves on a
@@ -24,9 +25,11 @@ export async function template(t: Pick<TestContext, 'after'>, kind: Kind = 'in p
   const huddle = stage.startHuddle();
   await huddle.live('shop', v1);
   await huddle.live('quiet', v1);
+  // A program is up before it has done anything: one that is stopped at once has written nothing.
+  const journals = [stage.journalFile, quietJournal(stage)];
+  await eventually('both programs have begun', () => journals.every((path) => existsSync(path)));
   await huddle.stop();
-  await rm(stage.journalFile);
-  await rm(quietJournal(stage));
+  for (const path of journals) await rm(path);
   if (kind !== 'in place') await world.write('shared/data/mine');
   return stage;
 }
