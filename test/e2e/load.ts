@@ -31,7 +31,7 @@ export function load(t: Pick<TestContext, 'after'>, port: number, clients: numbe
         (answer) => count.seen.add(answer),
         (error: NodeJS.ErrnoException) => count.failed.push(error.code ?? error.message),
       );
-      await sleep(1); // So that there is something left of the machine for those who answer.
+      await sleep(5); // So that there is something left of the machine for those who answer.
     }
     if (agent !== false) agent.destroy();
   };

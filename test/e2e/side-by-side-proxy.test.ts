@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo } from 'node:net';
 import { suite, test, type TestContext } from 'node:test';
-import { setImmediate as soon } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually, program, scene, type Scene, type Sections } from './harness.ts';
 import { alive } from './proc.ts';
 import type { Files } from './repository.ts';
@@ -46,7 +46,7 @@ function visitor(port: number) {
       } catch (error) {
         failed.push(String((error as Error).cause ?? error));
       }
-      await soon();
+      await sleep(5);
     }
   };
   const visits = visit();

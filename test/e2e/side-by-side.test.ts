@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync } fro
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
-import { setImmediate as soon } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually, program, scene, type Scene, type Sections } from './harness.ts';
 import { alive } from './proc.ts';
 import type { Files } from './repository.ts';
@@ -46,7 +46,7 @@ function visitor(stage: Scene) {
       } catch (error) {
         failed.push(`${port}: ${String((error as Error).cause ?? error)}`);
       }
-      await soon();
+      await sleep(5);
     }
   };
   const visits = visit();
