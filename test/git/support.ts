@@ -11,7 +11,7 @@ import type { GitPlace } from '../../src/git/place.ts';
 import { repositoryOf, type GitRepository } from '../../src/git/repository.ts';
 import { startGitHttp, type GitHttp, type GitHttpOptions } from '../fixtures/git-http.ts';
 
-/** Plain git, as a person at the keyboard uses it. */
+/** Plain git, as a person at the keyboard uses it, with no config but the repository's. */
 export function git(folder: string, ...argv: string[]): string {
   return execFileSync('git', argv, { cwd: folder, encoding: 'utf8', env: byHand, stdio: 'pipe' }).trimEnd();
 }
@@ -26,7 +26,6 @@ export const byHand: Record<string, string> = {
   GIT_COMMITTER_NAME: 'Ada',
   GIT_COMMITTER_EMAIL: 'ada@example.org',
   GIT_CONFIG_NOSYSTEM: '1',
-  GIT_CONFIG_GLOBAL: join(import.meta.dirname, '../fixtures/gitconfig'),
   // Tests lay submodules out by path.
   GIT_ALLOW_PROTOCOL: 'file:http:ssh:git:ext',
 };
@@ -137,7 +136,7 @@ export async function scene(): Promise<Scene> {
         else await mkdir(dirname(path), { recursive: true }).then(() => writeFile(path, text));
       }
       const names = Object.keys(files);
-      if (names.length > 0) git(author, 'add', '--force', '--all', '--', ...names);
+      if (names.length > 0) git(author, '--literal-pathspecs', 'add', '--force', '--all', '--', ...names);
       git(author, 'commit', '--quiet', '--allow-empty', '--message', `Change ${names.join(', ')}`);
       git(author, 'push', '--quiet', ...(force ? ['--force'] : []), 'origin', `HEAD:refs/heads/${branch}`);
       return git(author, 'rev-parse', 'HEAD');
