@@ -50,14 +50,16 @@ export const appTrial = appSetup.extend({
         : {},
     ),
     startOther: enqueueActions(({ context, enqueue, self }) => {
-      const { name, lead, target, config: wanted } = context;
+      const { name, lead, target, program, config: wanted } = context;
       if (target === null) return;
       const side = otherSide(lead);
       const config = configIn(wanted, target.directory ?? wanted.repository.localPath);
       // Whoever never deploys side by side never pays for a second program.
       if (self.getSnapshot().children[side] === undefined)
         enqueue.spawnChild('program', { id: side, input: { name, side, config } });
-      enqueue.sendTo(side, { type: 'start', revision: target.revision, config });
+      // Of what leads, not of what this one was in an earlier deployment.
+      const recovers = program.state === 'given up';
+      enqueue.sendTo(side, { type: 'start', revision: target.revision, config, recovers });
     }),
     endOther: enqueueActions(({ context: { lead, other }, enqueue }) => {
       if (other.state !== 'down') enqueue.sendTo(otherSide(lead), { type: 'stop' });

@@ -40,9 +40,16 @@ export const programSetup = setup({
     /** Says what happened, for the log. */
     tell: (_scene, _news: ProgramNews | null) => {},
 
-    take: assign(({ event }) =>
+    take: assign(({ context, event }) =>
       event.type === 'start'
-        ? { revision: event.revision, config: event.config, exits: 0, verdict: 'none' as const, failure: null }
+        ? {
+            revision: event.revision,
+            config: event.config,
+            exits: 0,
+            verdict: 'none' as const,
+            failure: null,
+            isGivenUp: event.recovers ?? context.isGivenUp,
+          }
         : {},
     ),
     takeConfig: assign(({ event }) =>

@@ -46,8 +46,8 @@ export const noProgram: ProgramStatus = {
 
 /** To the program. */
 export type ProgramCommand =
-  /** Run this revision, and say whether it is accepted. */
-  | { readonly type: 'start'; readonly revision: Revision; readonly config: AppConfig }
+  /** Run this revision, and say whether it is accepted; `recovers`: whether another program that was given up is to recover by it. */
+  | { readonly type: 'start'; readonly revision: Revision; readonly config: AppConfig; readonly recovers?: boolean }
   | { readonly type: 'stop' }
   /** What the second SIGTERM does: no more waiting. */
   | { readonly type: 'kill' }

@@ -255,7 +255,7 @@ async function inspectorOf(root: () => AnyActorRef): Promise<Inspector> {
 /** What the sentences about an app have to know of it. */
 function aboutOf(name: string, { context }: HuddleSnapshot, once: boolean): About {
   const config = context.slots[name]?.config;
-  return { localPath: config?.repository.localPath ?? '', tested: (config?.test ?? null) !== null, once };
+  return { name, localPath: config?.repository.localPath ?? '', tested: (config?.test ?? null) !== null, once };
 }
 
 /**

@@ -90,7 +90,7 @@ export function sourceOf({ root, desk, office, changes, about, metrics, leave, a
     async order(name: string, order: Order) {
       if (order.type === 'stop' && look(name) === undefined) return await stopWithout(name);
       mustRun(name, order);
-      return toldOutcome(await orders.give(name, order));
+      return toldOutcome(await orders.give(name, order), name);
     },
     async preview(name) {
       const { context, state, isResting } = mustRun(name, { type: 'check' });
@@ -127,7 +127,7 @@ export function sourceOf({ root, desk, office, changes, about, metrics, leave, a
     const file = Object.values(root.getSnapshot().context.files).find((entry) => entry.name === name)?.file ?? '';
     const { failure } = await stopApp(file, desk(name), office.paths.folder);
     if (failure !== null) throw failure;
-    return toldOutcome({ type: 'stopped' });
+    return toldOutcome({ type: 'stopped' }, name);
   }
 
   /** An app whose file has been broken from the start is listed, but there is nobody to carry out an order. */

@@ -8,9 +8,9 @@ export type Paint = (style: Style, text: string) => string;
 /** Colours for stdout: none where it is no terminal, or NO_COLOR is set. */
 export const paintOutput: Paint = (style, text) => styleText(style, text, { stream: process.stdout });
 
-/** Columns of the terminal on stdout; a file or a pipe is as wide as a line is long. */
+/** Columns of the terminal on stdout; a file or a pipe, or a terminal that does not know (0), is as wide as a line is long. */
 export function outputWidth(): number {
-  return process.stdout.isTTY ? process.stdout.columns : Infinity;
+  return (process.stdout.isTTY && process.stdout.columns) || Infinity;
 }
 
 /** How many columns a text takes in a terminal: letters of East Asia and emoji take two, combining marks none. */

@@ -117,7 +117,7 @@ function screenView(place: Place): View {
     const sorted = [...apps.values()].sort((a, b) => a.name.localeCompare(b.name));
     const table = statusLines(sorted, { width, now: Date.now(), paint: paintOutput, place });
     const lines = missing === '' ? table : [paintOutput('red', cut(`${missing}; waiting for one`, width)), ...table];
-    const room = Math.max(1, stdout.rows - 1);
+    const room = Math.max(1, (stdout.rows || Infinity) - 1);
     const shown =
       lines.length > room ? [...lines.slice(0, room - 1), `… ${lines.length - room + 1} more lines`] : lines;
     stdout.write(`${codes.home}${shown.map((line) => `${line}${codes.restOfLine}\n`).join('')}${codes.restOfScreen}`);

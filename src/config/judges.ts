@@ -22,6 +22,8 @@ export function judgeDirectory(directory: string): Wrong | null {
 export function judgeShared(path: string): Wrong | null {
   const parts = posix.normalize(path).split('/');
   const hint = 'write a path that begins in the root of the repository, such as data or config/local.json';
+  if (path.trim() === '') return { message: 'is empty', hint };
+  if (/\p{Cc}/u.test(path)) return { message: 'holds a control character', hint };
   if (posix.isAbsolute(path) || path.startsWith('~')) return { message: 'must be relative to the working copy', hint };
   if (parts[0] === '..') return { message: 'leads out of the working copy', hint };
   if (parts.every((part) => part === '.' || part === '')) return { message: 'is the whole working copy', hint };

@@ -172,7 +172,7 @@ export const commands = listOf(line, 'a command, or a list of commands');
 
 /** One text or several, each without a fault. */
 export function each(judge: (text: string) => Wrong | null): Kind<readonly string[]> {
-  return listOf(v.pipe(line, judging(judge)), 'a text, or a list of texts');
+  return listOf(v.pipe(string, judging(judge)), 'a text, or a list of texts');
 }
 
 /** A text without a fault; a port may be written as a number. */

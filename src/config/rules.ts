@@ -119,7 +119,11 @@ function doubtful(checked: Checked): readonly Doubt[] {
     ],
     [
       ['deployment.keep', 'deployment.shared'],
-      when(!isBeside, 'has no effect in place', 'it is for the strategy side by side: take it away'),
+      when(
+        !isBeside && !checked.isWrong('deployment.strategy'),
+        'has no effect in place',
+        'it is for the strategy side by side: take it away',
+      ),
     ],
     [
       ['application.drain timeout'],

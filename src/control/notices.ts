@@ -16,7 +16,7 @@ export interface Notice {
 
 /** What is worth a notice: null for all the rest. */
 export function noticeOf(app: string, news: News): Notice | null {
-  const about = { localPath: '', tested: false, once: false };
+  const about = { name: app, localPath: '', tested: false, once: false };
   const notice = (event: Notice['event'], details: Partial<Notice>): Notice => {
     const text = `${app}: ${tell(news, about).text}`;
     return { event, app, revision: null, from: null, reason: '', ...details, text };

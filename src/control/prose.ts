@@ -15,6 +15,7 @@ export interface Sentence {
 
 /** What the sentences need to know of the app that they are about. */
 export interface About {
+  readonly name: string;
   /** Absolute. */
   readonly localPath: string;
   /** Whether a new revision is tested before it goes live. */
@@ -31,7 +32,7 @@ export function tell(news: News, about: About): Sentence {
     case 'cloned':
       return info(news.tip === null ? `the working copy follows ${news.branch}` : newest(news.branch, news.tip, about));
     case 'booting':
-      return info(`starting ${short(news.revision)}, the last good revision; the first check follows`);
+      return info(booting(short(news.revision), about));
     case 'restoring':
       return warn(`restoring ${short(news.revision)}: ${news.reason}`);
     case 'moved':
@@ -92,7 +93,7 @@ export function tell(news: News, about: About): Sentence {
     case 'stopped':
       return info('stopped');
     case 'paused':
-      return info('paused: no more checks until `huddle resume`');
+      return info(pausedUntil(about.name));
     case 'resumed':
       return info('resumed');
     default:
@@ -100,8 +101,23 @@ export function tell(news: News, about: About): Sentence {
   }
 }
 
+function booting(revision: string, { once }: About): string {
+  return once
+    ? `${revision} is in place; the check follows`
+    : `starting ${revision}, the last good revision; the first check follows`;
+}
+
+function pausedUntil(name: string): string {
+  return `paused: no more checks until ${resuming(name)}`;
+}
+
+/** Ready to be pasted. */
+function resuming(name: string): string {
+  return `\`huddle resume ${shellWord(name)}\``;
+}
+
 /** What came of an order, for who gave it. */
-export function toldOutcome(outcome: Done): string {
+export function toldOutcome(outcome: Done, name: string): string {
   switch (outcome.type) {
     case 'unmoved':
       return `${outcome.branch} is at ${short(outcome.revision)}, which is in place`;
@@ -112,11 +128,11 @@ export function toldOutcome(outcome: Done): string {
     case 'deployed':
       return deployed(outcome.entry);
     case 'rolled back':
-      return `rolled back to ${short(outcome.revision)}, where it stays until \`huddle resume\``;
+      return `rolled back to ${short(outcome.revision)}, where it stays until ${resuming(name)}`;
     case 'already started':
       return 'is running already';
     case 'paused':
-      return 'paused: no more checks until `huddle resume`';
+      return pausedUntil(name);
     case 'resumed':
       return 'resumed; checking now';
     default:

@@ -115,7 +115,7 @@ export async function linkShared(
   lends: boolean,
 ): Promise<void> {
   if (shared.length === 0) return;
-  for (const { path } of shared) await mustBeReal(store, release, path);
+  for (const { path } of shared) await mustBeReal(release, path);
   const words = shared.flatMap(({ path, isFolder }) => [
     path,
     isFolder ? 'folder' : 'file',
@@ -166,15 +166,15 @@ export async function trackedIn(repository: GitRepository, at: readonly string[]
 }
 
 /** A link of the revision's in a shared path would have Huddle put things elsewhere. */
-async function mustBeReal(store: GitRepository, { directory }: Release, path: string): Promise<void> {
+async function mustBeReal({ directory }: Release, path: string): Promise<void> {
   for (let parent = posix.dirname(path); parent !== '.'; parent = posix.dirname(parent)) {
     const found = await lstat(join(directory, parent)).catch(() => null);
     if (found === null || found.isDirectory()) continue;
     throw new Failure('path-occupied', {
-      doing: store.doing,
-      subject: `deployment.shared: ${path}`,
-      reason: `in the revision, ${parent} is no folder`,
-      hint: 'Share a path whose parents are folders of the repository, or are not in it.',
+      doing: 'sharing',
+      subject: path,
+      reason: `in the revision ${parent} is no folder`,
+      hint: 'Name a path in deployment.shared whose parents are folders of the repository, or are not in it.',
     });
   }
 }

@@ -246,13 +246,15 @@ const json: readonly Case[] = [
   },
   {
     title: 'what is shared by all releases',
-    file: beside('"deployment": { "keep": ¦0, "shared": [¦"/etc", ¦"../x", ¦"a/.git/b", ¦"."] }'),
+    file: beside('"deployment": { "keep": ¦0, "shared": [¦"/etc", ¦"../x", ¦"a/.git/b", ¦".", ¦"", ¦"a\\nb"] }'),
     expected: [
       ['deployment.keep', /at least 1/],
       ['deployment.shared', /must be relative/],
       ['deployment.shared', /leads out/],
       ['deployment.shared', /part of git/],
       ['deployment.shared', /whole working copy/],
+      ['deployment.shared', /is empty; write a path/],
+      ['deployment.shared', /control character; write a path/],
     ],
   },
   {

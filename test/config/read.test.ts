@@ -455,6 +455,7 @@ suite('Combinations that are hardly meant', () => {
       { deployment: { keep: 2, shared: 'a' }, application: { start: 'x', 'drain timeout': 1 } },
       ['deployment.keep', 'deployment.shared', 'application.drain timeout'],
     ],
+    ['nothing of a strategy that is not known', { deployment: { strategy: 'beside', keep: 2 } }, []],
     ['a time for a test that is not there', { test: { timeout: 5 } }, ['test.timeout']],
     ['a time for scripts that are not there', { scripts: { timeout: 5 } }, ['scripts.timeout']],
     [

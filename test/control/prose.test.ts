@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Failure } from '../../machines/failure.ts';
 import type { News } from '../../machines/news.ts';
-import { duration, tell, type Level } from '../../src/control/prose.ts';
+import { duration, tell, toldOutcome, type Level } from '../../src/control/prose.ts';
 
 const revision = '9c8d7e6'.padEnd(40, '0');
 const from = '3f2a1b0'.padEnd(40, '0');
@@ -207,7 +207,7 @@ const said: Readonly<Record<News['type'], readonly Said[]>> = {
     [{ type: 'stopping', reason: 'shutdown' }, 'info', 'stopping: Huddle is leaving'],
   ],
   stopped: [[{ type: 'stopped' }, 'info', 'stopped']],
-  paused: [[{ type: 'paused' }, 'info', 'paused: no more checks until `huddle resume`']],
+  paused: [[{ type: 'paused' }, 'info', "paused: no more checks until `huddle resume 'my shop'`"]],
   resumed: [[{ type: 'resumed' }, 'info', 'resumed']],
 };
 
@@ -215,7 +215,10 @@ suite('Prose', () => {
   for (const [type, cases] of Object.entries(said)) {
     test(`tells of '${type}' in one line`, () => {
       for (const [news, level, text] of cases) {
-        assert.deepEqual(tell(news, { localPath: '/srv/my shop', tested: true, once: false }), { level, text });
+        assert.deepEqual(tell(news, { name: 'my shop', localPath: '/srv/my shop', tested: true, once: false }), {
+          level,
+          text,
+        });
       }
     });
   }
@@ -223,28 +226,37 @@ suite('Prose', () => {
   test('says deploying where there is no test', () => {
     const { text } = tell(
       { type: 'cloned', branch: 'main', tip: revision },
-      { localPath: '/srv/shop', tested: false, once: false },
+      { name: 'shop', localPath: '/srv/shop', tested: false, once: false },
     );
     assert.equal(text, 'main is at 9c8d7e6; deploying');
   });
 
   test('promises nothing with --once: nobody is there to try again', () => {
-    const about = { localPath: '/srv/shop', tested: true, once: true };
+    const about = { name: 'shop', localPath: '/srv/shop', tested: true, once: true };
     assert.deepEqual(tell({ type: 'failed', failure, retryIn: 60 }, about), {
       level: 'error',
       text: `${what}. Check the address.`,
     });
     const pending = tell({ type: 'test pending', revision, failure }, about);
     assert.equal(pending.text, 'the test of 9c8d7e6 has no result yet');
+    assert.equal(tell({ type: 'booting', revision }, about).text, '9c8d7e6 is in place; the check follows');
   });
 
   test('gives a failure without a hint no second sentence', () => {
     const bare = new Failure('timeout', { doing: 'asking', subject: 'it', reason: 'no answer' });
     const { text } = tell(
       { type: 'failed', failure: bare, retryIn: 1 },
-      { localPath: '/srv/shop', tested: false, once: false },
+      { name: 'shop', localPath: '/srv/shop', tested: false, once: false },
     );
     assert.equal(text, 'asking it: no answer; next try in 1 s');
+  });
+
+  test('names the app in a command that whoever gave an order is to paste', () => {
+    assert.equal(
+      toldOutcome({ type: 'rolled back', revision }, 'shop'),
+      'rolled back to 9c8d7e6, where it stays until `huddle resume shop`',
+    );
+    assert.equal(toldOutcome({ type: 'paused' }, 'my shop'), "paused: no more checks until `huddle resume 'my shop'`");
   });
 
   test('says times as people do', () => {

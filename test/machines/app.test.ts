@@ -928,6 +928,22 @@ suite('deploy and rollback', () => {
     assert.match(reason, /it ended by itself while it was to be handed over to/);
   });
 
+  test('side by side, one that was given up has recovered when its rollback is up, and not by the next deployment', async () => {
+    const stage = await running(appConfig({ deployment: { strategy: 'side by side' } }));
+    const recovered = () =>
+      stage.world.news.flatMap((news) => (news.type === 'program recovered' ? [news.revision] : []));
+    await moved(stage);
+    await stage.pass(5);
+    for (let exits = 0; exits < 5; exits++) {
+      await stage.crash();
+      await stage.pass(9);
+    }
+    assert.deepEqual([stage.facts().good, recovered()], ['a', ['a']]);
+    await moved(stage, 'c');
+    await stage.pass(5);
+    assert.deepEqual([stage.facts().good, recovered()], ['c', ['a']]);
+  });
+
   test('side by side, restarts are those of the program that leads and led, and not those of a trial', async () => {
     const stage = await running(appConfig({ deployment: { strategy: 'side by side' } }));
     const restarts = () => {

@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { cp, mkdir, readFile, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,11 +8,24 @@ import type { Scene } from '../../e2e/harness.ts';
 const run = promisify(execFile);
 const project = join(import.meta.dirname, '../../..');
 
-/** What is built and packed; a build in the checkout itself would be under the feet of other tests. */
+/** What is packed; a build in the checkout itself would be under the feet of other tests. */
 const sources = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'machines', 'src'];
 
+/** Whether `npm test` has just built what there is: not where a file is tested by itself after an edit. */
+function isBuilt(): boolean {
+  const built = join(project, 'dist/src/cli/main.js');
+  if (!existsSync(built)) return false;
+  const { mtimeMs } = statSync(built);
+  const files = ['machines', 'src'].flatMap((folder) =>
+    readdirSync(join(project, folder), { recursive: true, encoding: 'utf8' }).map((path) =>
+      join(project, folder, path),
+    ),
+  );
+  return files.every((path) => statSync(path).mtimeMs < mtimeMs);
+}
+
 /**
- * Builds and packs Huddle, and installs the package beside what it depends on in an otherwise empty folder of the stage;
+ * Packs Huddle, and installs the package beside what it depends on in an otherwise empty folder of the stage;
  * the path of its command.
  */
 export async function installed({ root }: Scene): Promise<string> {
@@ -19,7 +33,8 @@ export async function installed({ root }: Scene): Promise<string> {
   await mkdir(join(place, 'node_modules/huddle'), { recursive: true });
   for (const path of sources) await cp(join(project, path), join(tree, path), { recursive: true });
   await symlink(join(project, 'node_modules'), join(tree, 'node_modules'));
-  await run(join(project, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], { cwd: tree });
+  if (isBuilt()) await cp(join(project, 'dist'), join(tree, 'dist'), { recursive: true });
+  else await run(join(project, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], { cwd: tree });
   await run('npm', ['pack', '--ignore-scripts', '--workspaces=false', '--pack-destination', root], { cwd: tree });
   const { name, version, dependencies } = JSON.parse(await readFile(join(tree, 'package.json'), 'utf8')) as {
     readonly name: string;
