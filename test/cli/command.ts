@@ -51,8 +51,8 @@ export function start(...args: readonly string[]): Child {
   return new Child(process.execPath, [huddle, ...args]);
 }
 
-/** The real command on a terminal of 80 columns, as `script` of util-linux makes one. */
-export function startOnTerminal(command: string, env: NodeJS.ProcessEnv = {}): Child {
-  const line = `stty columns 80 rows 24; exec ${process.execPath} ${huddle} ${command}`;
+/** The real command on a terminal, as `script` of util-linux makes one. */
+export function startOnTerminal(command: string, env: NodeJS.ProcessEnv = {}, size = { columns: 80, rows: 24 }): Child {
+  const line = `stty columns ${size.columns} rows ${size.rows}; exec ${process.execPath} ${huddle} ${command}`;
   return new Child('script', ['-qefc', line, '/dev/null'], { TERM: 'xterm-256color', ...env }, 'pipe');
 }

@@ -111,6 +111,13 @@ suite('huddle status --watch', () => {
     assert.equal((await start('status', 'wiki', '--watch', '-c', folder).ended).code, 2);
   });
 
+  test('shows all of its table on a terminal that does not know its size', async (t) => {
+    const { folder } = await running(t, appStatus('shop'), appStatus('wiki'));
+    const child = startOnTerminal(`status --watch -c ${folder}`, {}, { columns: 0, rows: 0 });
+    t.after(() => child.process.kill());
+    await child.said(() => /shop +running[^]*wiki +running/.test(stripVTControlCharacters(child.stdout)));
+  });
+
   test('keeps a table up to date on a terminal', async (t) => {
     const { folder, source, close } = await running(t, appStatus('shop'));
     const child = startOnTerminal(`status --watch -c ${folder}`);

@@ -455,7 +455,6 @@ suite('Combinations that are hardly meant', () => {
       { deployment: { keep: 2, shared: 'a' }, application: { start: 'x', 'drain timeout': 1 } },
       ['deployment.keep', 'deployment.shared', 'application.drain timeout'],
     ],
-    ['nothing of a strategy that is not known', { deployment: { strategy: 'beside', keep: 2 } }, []],
     ['a time for a test that is not there', { test: { timeout: 5 } }, ['test.timeout']],
     ['a time for scripts that are not there', { scripts: { timeout: 5 } }, ['scripts.timeout']],
     [
@@ -484,6 +483,11 @@ suite('Combinations that are hardly meant', () => {
       );
     });
   }
+
+  test('none about what is in place where the strategy is a slip of the pen', async () => {
+    const { notes } = await read(JSON.stringify({ repository, deployment: { strategy: 'sidebyside', keep: 2 } }));
+    assert.deepEqual(notes, []);
+  });
 });
 
 suite('Paths', () => {
