@@ -165,8 +165,8 @@ suite('A proxy', { concurrency: 2 }, () => {
 
   test('that is to end answers what is open, then exits 0 and leaves no socket', async (context) => {
     const stage = new ProxyStage(context);
-    let finish: () => void = () => undefined;
-    const release = await stage.release('one', (_, response) => (finish = () => response.end('one')));
+    const begun = Promise.withResolvers<() => void>();
+    const release = await stage.release('one', (_, response) => begun.resolve(() => response.end('one')));
     const proxy = await stage.proxy();
     await proxy.point(release);
     const open = ask(proxy.port, { agent: keeping(context) });
@@ -181,6 +181,7 @@ suite('A proxy', { concurrency: 2 }, () => {
       probe.destroy();
       return isRefused;
     }, 'it to take no more connections');
+    const finish = await begun.promise;
     finish();
     const { body, headers } = await open;
     assert.deepEqual([body, headers.connection], ['one', 'close']);

@@ -54,11 +54,10 @@ suite('A switch', { concurrency: 2 }, () => {
       await sleep(20);
       await proxy.point(release);
     }
-    await sleep(20);
+    await until(() => run.newest === 9, 'the last one to be seen');
     run.isOver = true;
     await Promise.all(clients);
     assert.deepEqual(stale, []);
-    assert.equal(run.newest, 9);
   });
 
   test('lets open requests end where they began, and tells when they have', async (context) => {
@@ -123,9 +122,9 @@ suite('A switch', { concurrency: 2 }, () => {
 
   test('back to a release before its time is over keeps what is open there', async (context) => {
     const stage = new ProxyStage(context);
-    let finish: () => void = () => undefined;
+    const begun = Promise.withResolvers<() => void>();
     const old = await stage.release('old', (incoming, response) => {
-      if (incoming.url === '/slow') finish = () => response.end('slow');
+      if (incoming.url === '/slow') begun.resolve(() => response.end('slow'));
       else response.end('old');
     });
     const fresh = await stage.release('new', named('new'));
@@ -137,6 +136,7 @@ suite('A switch', { concurrency: 2 }, () => {
     await proxy.point(old);
     assert.equal((await ask(proxy.port)).body, 'old');
     await sleep(1500);
+    const finish = await begun.promise;
     finish();
     assert.equal((await slow).body, 'slow');
     assert.equal((await proxy.status()).cut, 0);
@@ -144,9 +144,9 @@ suite('A switch', { concurrency: 2 }, () => {
 
   test('closes the connections to the old release, those in use when they are done', async (context) => {
     const stage = new ProxyStage(context);
-    let finish: () => void = () => undefined;
+    const begun = Promise.withResolvers<() => void>();
     const old = await stage.release('old', (incoming, response) => {
-      if (incoming.url === '/slow') finish = () => response.end('slow');
+      if (incoming.url === '/slow') begun.resolve(() => response.end('slow'));
       else response.end('old');
     });
     const fresh = await stage.release('new', named('new'));
@@ -159,6 +159,7 @@ suite('A switch', { concurrency: 2 }, () => {
     assert.equal(old.taken.open.size, 2);
     await proxy.point(fresh);
     await until(() => old.taken.open.size === 1, 'the idle one to be closed');
+    const finish = await begun.promise;
     finish();
     assert.equal((await slow).body, 'slow');
     await until(() => old.taken.open.size === 0, 'the busy one to be closed');

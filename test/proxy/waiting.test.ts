@@ -56,9 +56,9 @@ suite('A request waits', { concurrency: 3 }, () => {
 
   test('when it is told so, and what is under way ends as it began', async (context) => {
     const stage = new ProxyStage(context);
-    let finish: () => void = () => undefined;
+    const begun = Promise.withResolvers<() => void>();
     const release = await stage.release('one', (incoming, response) => {
-      if (incoming.url === '/slow') finish = () => response.end('slow');
+      if (incoming.url === '/slow') begun.resolve(() => response.end('slow'));
       else response.end('quick');
     });
     const proxy = await stage.proxy();
@@ -68,6 +68,7 @@ suite('A request waits', { concurrency: 3 }, () => {
     await proxy.point(null);
     const later = ask(proxy.port);
     await until(async () => (await proxy.status()).waiting === 1, 'the next one to wait');
+    const finish = await begun.promise;
     finish();
     assert.equal((await slow).body, 'slow');
     await proxy.point(release);
