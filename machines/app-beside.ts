@@ -78,7 +78,14 @@ const restarting = appTrial.createStateConfig({
         src: 'handOver',
         input: ({ context }) => takeOverInput(context),
         onDone: 'accepted',
-        onError: { target: 'refused', actions: { type: 'noteObjection', params: failureFrom } },
+        onError: [
+          {
+            guard: { type: 'isOfScripts', params: failureFrom },
+            target: 'refused',
+            actions: { type: 'noteObjection', params: failureFrom },
+          },
+          { target: 'obstructed', actions: { type: 'noteFailed', params: failureFrom } },
+        ],
       },
     },
     accepted: {
@@ -92,6 +99,21 @@ const restarting = appTrial.createStateConfig({
         'dropTarget',
       ],
       always: { target: '#app.beside.stopping', description: 'accepted' },
+    },
+    /** The world could not be turned to it: no fault of the revision, which is tried again. */
+    obstructed: {
+      entry: 'noteNoGap',
+      always: [
+        {
+          guard: 'isRollback',
+          target: '#app.beside.stopping.ending',
+          actions: ['stayForward', { type: 'record', params: historyEntry }, 'dropTarget'],
+        },
+        {
+          target: '#app.beside.stopping.ending',
+          actions: [{ type: 'spoil', params: 'rolled back' }, { type: 'record', params: historyEntry }, 'dropTarget'],
+        },
+      ],
     },
     refused: {
       always: [

@@ -25,6 +25,7 @@ export interface Scene {
 /** The questions of the flow chart in app.ts, by name. */
 export const guards = {
   isCopyGone: (_scene: Scene, failure: Failure) => isGone(failure),
+  isOfScripts: (_scene: Scene, { code }: Failure) => code === 'script-failed',
   isUnopened: ({ context }: Scene) => !context.isOpen,
   isStopped: ({ context }: Scene) => context.facts.stopped,
   isServing: ({ context }: Scene) => isServing(context),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { failureOf } from '../../machines/app-context.ts';
 import { Failure, type FailureCode } from '../../machines/failure.ts';
 import type { AppConfig } from '../../machines/config.ts';
 import type { Facts } from '../../machines/facts.ts';
@@ -926,6 +927,29 @@ suite('deploy and rollback', () => {
     assert.deepEqual([stage.facts().good, stage.facts().rejected.length, alive(stage)], ['a', 1, ['a']]);
     const reason = stage.world.history.at(-1)?.reason ?? '';
     assert.match(reason, /it ended by itself while it was to be handed over to/);
+  });
+
+  test('side by side, a revision is not rejected because the world could not be turned to it, and is tried again', async () => {
+    const stage = await running(appConfig({ deployment: { strategy: 'side by side' } }));
+    stage.world.handOver = (revision) => (revision === 'b' ? broken('path-occupied') : undefined);
+    await moved(stage);
+    await stage.pass(3);
+    assert.deepEqual([stage.facts().good, stage.facts().rejected, alive(stage)], ['a', [], ['a']]);
+    assert.equal(failureOf(stage.app.getSnapshot().context)?.code, 'path-occupied');
+    assert.equal(stage.world.history.at(-1)?.result, 'rolled back');
+    stage.world.handOver = () => undefined;
+    await stage.send({ type: 'check' });
+    await stage.pass(3);
+    assert.deepEqual([stage.facts().good, alive(stage)], ['b', ['b']]);
+    assert.equal(failureOf(stage.app.getSnapshot().context), null);
+  });
+
+  test('side by side, a revision whose switch script fails is rejected', async () => {
+    const stage = await running(appConfig({ deployment: { strategy: 'side by side' } }));
+    stage.world.handOver = (revision) => (revision === 'b' ? broken('script-failed') : undefined);
+    await moved(stage);
+    await stage.pass(3);
+    assert.deepEqual([stage.facts().good, stage.facts().rejected.length, alive(stage)], ['a', 1, ['a']]);
   });
 
   test('side by side, one that was given up has recovered when its rollback is up, and not by the next deployment', async () => {
