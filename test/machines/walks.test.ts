@@ -8,7 +8,7 @@ import { labelOf, shrink, type Start, type Step, walk } from './walk.ts';
 // Thousands of long lives, drawn by seeds that never change: what breaks one breaks it again. HUDDLE_WALKS=20000 (or
 // more) makes as many of them; a failure prints its seed and the shortest part of the walk that still breaks.
 
-const walks = Number(process.env['HUDDLE_WALKS'] ?? 800);
+const walks = Number(process.env['HUDDLE_WALKS'] ?? 400);
 
 const application = { crashLimit: 3 };
 const watchdog = { period: 60, timeout: 5, failures: 2, probe: { kind: 'command', command: 'look' } } as const;
