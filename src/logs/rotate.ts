@@ -225,9 +225,16 @@ async function boundedNow(log: RotatedLog, last: Seen | undefined): Promise<Look
   return { size: left, at, due, failing: false };
 }
 
-/** How long to wait until a look at a log that grows by so much a millisecond; half of what it takes to be full. */
+/**
+ * How long to wait until a look at a log that grows by so much a millisecond: half of what it takes to be full. A flood
+ * that fills it before that is left to grow to twice what is kept: what is dropped then has not to be copied first,
+ * and the writer has the disk for itself.
+ */
 function untilFull(log: RotatedLog, size: number, growth: number): number {
-  return Math.min(second, Math.max(shortest, (limitOf(log) - size) / growth / 2));
+  const limit = limitOf(log);
+  const filling = (limit - size) / growth / 2;
+  const wait = filling < shortest ? (2 * Math.max(1, log.keep) * limit) / growth : filling;
+  return Math.min(second, Math.max(shortest, wait));
 }
 
 /** Bytes per millisecond since the last look. */

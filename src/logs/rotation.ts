@@ -36,16 +36,16 @@ export function limitOf(log: RotatedLog): number {
   return log.size * 1_048_576;
 }
 
-/** Rotates a log until it is below its limit; one that is not there is left alone. Rejects with the system's error. */
+/**
+ * Rotates a log that is above its limit, once: a writer that is faster than this is left to the next look. One that is
+ * not there is left alone. Rejects with the system's error.
+ */
 export async function rotate(log: RotatedLog): Promise<void> {
   const live = await openLive(log.path);
   if (!live) return;
   try {
     await finish(live, log);
-    // A writer that is faster than we are is left to the next look.
-    for (let round = 0; round < 3; round += 1) {
-      if (!(await rotateOnce(live, log))) return;
-    }
+    await moveOut(live, log);
   } finally {
     await live.close();
   }
@@ -63,25 +63,28 @@ export async function recover(log: RotatedLog): Promise<void> {
   }
 }
 
-async function rotateOnce(live: FileHandle, log: RotatedLog): Promise<boolean> {
+async function moveOut(live: FileHandle, log: RotatedLog): Promise<void> {
   const limit = limitOf(log);
   const { size, blksize } = await live.stat();
-  if (size < limit) return false;
+  if (size < limit) return;
   const isFlood = size >= 2 * limit;
   // More than all that may be kept: no use in copying what would be dropped again at once.
   const excess = isFlood ? Math.ceil((size - Math.max(1, log.keep) * limit) / blksize) * blksize : 0;
   // A block stays, by which a rotation that was cut short is known to have been done or not.
   const most = wholeBlocks(size - blksize, blksize);
   const over = Math.max(0, Math.min(excess, most));
-  if (over > 0 && (await drop(live, log, over))) return true;
   // Of a flood all at once, into one file: to cut a head off takes the longer the more is behind it.
   const to = headLength(live, isFlood ? most : Math.min(Math.max(limit, blksize), most), blksize);
-  if (to <= over) return false;
-  if (log.keep > 0) {
-    await setApart(live, log, over, to);
+  if (to <= over) {
+    if (over > 0) await drop(live, log, over);
+  } else if (log.keep > 0) {
+    await setApart(live, log, over, to).catch(async (error: unknown) => {
+      // No room for the copy: what is not to be copied makes some, for the next look.
+      if (over > 0) await drop(live, log, over);
+      throw error;
+    });
     await cutOff(live, log, to);
   } else if (!(await drop(live, log, to))) await live.truncate(0);
-  return true;
 }
 
 /** Drops the first bytes of the live file, and what is older. False where they cannot be cut off. */

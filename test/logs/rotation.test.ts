@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
@@ -108,6 +108,17 @@ suite('Rotating a log', () => {
     assert.ok(statSync(log.path).size < 8_192);
   });
 
+  test('makes room of a flood also where there is none for a copy', async (t) => {
+    const folder = scratch(t);
+    if (!(await collapses(t, folder))) return;
+    const log = { path: join(folder, 'app.log'), size: 0.1, keep: 5 };
+    writeFileSync(log.path, Array.from({ length: 300_000 }, (_, index) => `${index}\n`).join(''));
+    symlinkSync(join(folder, 'missing/part'), `${log.path}.part`);
+    await assert.rejects(rotate(log), { code: 'ENOENT' });
+    assert.ok(statSync(log.path).size <= log.keep * log.size * megabyte);
+    assert.match(readFileSync(log.path, 'utf8'), /299998\n299999\n$/);
+  });
+
   test('leaves alone what is small, and what is not there', async (t) => {
     const folder = scratch(t);
     const log = { path: join(folder, 'app.log'), size: 0.1, keep: 5 };
@@ -175,6 +186,17 @@ suite('A rotation that was cut short', () => {
       const log = left(scratch(t), { '': live, '.1': head, '.moving': `0 0\n${rest}` });
       await recover(log);
       assert.equal(textOf(log.path), head + rest);
+    }
+  });
+
+  test('of a flood, whose oldest bytes are in no copy, is finished as well: they go with the head', async (t) => {
+    const old = 'x'.repeat(3 * block);
+    for (const gone of [0, block, old.length, old.length + 5 * block, old.length + head.length]) {
+      const live = '\0'.repeat(gone) + (old + head).slice(gone) + rest;
+      const log = left(scratch(t), { '': live, '.1': head, '.moving': `${old.length} ${old.length}\n${rest}` });
+      await recover(log);
+      assert.equal(textOf(log.path), head + rest);
+      assert.equal(await beginOf(log.path), old.length + head.length);
     }
   });
 
