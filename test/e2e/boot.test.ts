@@ -141,7 +141,7 @@ suite('Starting anew', { concurrency: 2 }, () => {
     );
     assert.equal(stage.livePrograms().length, 1);
     await huddle.logged(/shop: warning: restoring \w+: a deployment was cut short/);
-    const history = await stage.historyOf('shop', second);
+    const history = await stage.historyOf('shop', second, 'deployed');
     assert.deepEqual(
       history.map(({ revision, from, result, reason }) => [revision, from, result, reason]),
       [

@@ -145,11 +145,12 @@ export class Scene {
     return processesOf(this.root);
   }
 
-  /** Past deployments as the ledger holds them, oldest first, as soon as the last one is of this revision. */
-  async historyOf(name: string, last: string): Promise<Omit<Deployment, 'name'>[]> {
-    return await eventually(`the history ends with ${last}`, () => {
+  /** Past deployments as the ledger holds them, oldest first, as soon as the last one is of this revision, and ended so. */
+  async historyOf(name: string, last: string, result?: Deployment['result']): Promise<Omit<Deployment, 'name'>[]> {
+    return await eventually(`the history ends with ${last} ${result ?? ''}`, () => {
       const history = this.#history(name);
-      return history.at(-1)?.revision === last && history;
+      const end = history.at(-1);
+      return end?.revision === last && (result ?? end.result) === end.result && history;
     });
   }
 

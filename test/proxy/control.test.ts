@@ -83,12 +83,13 @@ suite('The control socket of a proxy', { concurrency: 2 }, () => {
 
   test('has nobody wait who has left', async (context) => {
     const stage = new ProxyStage(context);
-    const old = await stage.release('old', () => undefined);
+    const begun = Promise.withResolvers<void>();
+    const old = await stage.release('old', () => begun.resolve());
     const fresh = await stage.release('new', named('new'));
     const proxy = await stage.proxy();
     await proxy.point(old);
     const open = ask(proxy.port);
-    await until(async () => (await proxy.status()).releases[0]?.open === 1, 'it to be open');
+    await begun.promise;
     await proxy.point(fresh);
     const leaving = new AbortController();
     const waiting = drained(proxy.settings.control, old.port, leaving.signal);
