@@ -5,7 +5,10 @@ import { runInNewContext } from 'node:vm';
 // A supervisor lives for months beside the programs that the memory is for. V8 is made for the opposite: by itself it
 // keeps twice what a Huddle with a hundred apps needs, and looks for garbage in a process at rest.
 
-/** Milliseconds between two looks at how much is held. */
+/** Milliseconds until the first look at how much is held: who lives no longer need not give back. */
+const moment = 3000;
+
+/** Milliseconds between two looks. */
 const minute = 60_000;
 
 /** Bytes by which it may grow before it is given back. */
@@ -18,7 +21,8 @@ const leeway = 10 * 1_048_576;
 export async function staySmall(atRest: () => Promise<unknown>): Promise<never> {
   // V8's own looks for more, 30 ms each, come half a minute after the start and seconds after each collection.
   setFlagsFromString('--memory-reducer-gc-count=0');
-  for (let most = 0; ; await pause(minute, undefined, { ref: false })) {
+  for (let most = 0, wait = moment; ; wait = minute) {
+    await pause(wait, undefined, { ref: false });
     if (held() < most) continue;
     await atRest();
     giveBack();

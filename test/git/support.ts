@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after } from 'node:test';
@@ -96,7 +96,8 @@ export async function scene(): Promise<Scene> {
   for (const path of [home, emptyFolder]) await mkdir(path);
   git(folder, 'init', '--quiet', '--bare', '--initial-branch=main', remote);
   git(folder, 'init', '--quiet', '--initial-branch=main', author);
-  git(author, 'remote', 'add', 'origin', remote);
+  await appendFile(join(remote, 'config'), '[receive]\n\tautogc = false\n');
+  await appendFile(join(author, '.git/config'), `[maintenance]\n\tauto = false\n[remote "origin"]\n\turl = ${remote}\n`);
   const logged: string[] = [];
   return {
     folder,
