@@ -97,7 +97,10 @@ export async function scene(): Promise<Scene> {
   git(folder, 'init', '--quiet', '--bare', '--initial-branch=main', remote);
   git(folder, 'init', '--quiet', '--initial-branch=main', author);
   await appendFile(join(remote, 'config'), '[receive]\n\tautogc = false\n');
-  await appendFile(join(author, '.git/config'), `[maintenance]\n\tauto = false\n[remote "origin"]\n\turl = ${remote}\n`);
+  await appendFile(
+    join(author, '.git/config'),
+    `[maintenance]\n\tauto = false\n[remote "origin"]\n\turl = ${remote}\n`,
+  );
   const logged: string[] = [];
   return {
     folder,
