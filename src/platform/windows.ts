@@ -58,6 +58,7 @@ export const windows: Platform = {
   usageOf: null,
   treeEnding: { killTree, orphansOf },
   sightOf: () => null,
+  census: () => null,
   wholeLookEvery: 240,
 };
 

@@ -27,9 +27,9 @@ const quick = values.quick === true;
 const measurements: Readonly<Record<string, (stage: Scene) => Promise<Line[]>>> = {
   crash: (stage) => crash(stage, quick ? 5 : 30),
   deployment: (stage) => deployment(stage, quick ? 3 : 10),
-  crowd: (stage) => crowd(stage, quick ? 1 : 5, quick ? 10 : 60),
+  crowd: (stage) => crowd(stage, quick ? 1 : 5, quick ? 10 : 300),
   checks: (stage) => checks(stage, quick ? 5 : 30),
-  takeover: (stage) => takeover(stage, quick ? 5 : 30, quick ? 10 : 60),
+  takeover: (stage) => takeover(stage, quick ? 5 : 30, quick ? 10 : 120),
   logs: (stage) => logs(stage, quick ? 2 : 8, quick ? 200 : 1024),
   dashboard: (stage) => dashboard(stage, quick ? 3 : 20),
   looking: (stage) => looking(stage, quick ? 10 : 60),
