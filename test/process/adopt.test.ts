@@ -43,14 +43,18 @@ suite('A program that is taken over', () => {
     await ended();
   });
 
-  test('is asked for when somebody has come or gone', { skip: process.platform !== 'linux' && 'nobody tells' }, async (t) => {
-    const before = here.census();
-    const { child } = await someone(t);
-    const between = here.census();
-    child.kill('SIGKILL');
-    await new Promise((resolve) => child.once('exit', resolve));
-    assert.equal(new Set([before, between, here.census()]).size, 3);
-  });
+  test(
+    'is asked for when somebody has come or gone',
+    { skip: process.platform !== 'linux' && 'nobody tells' },
+    async (t) => {
+      const before = here.census();
+      const { child } = await someone(t);
+      const between = here.census();
+      child.kill('SIGKILL');
+      await new Promise((resolve) => child.once('exit', resolve));
+      assert.equal(new Set([before, between, here.census()]).size, 3);
+    },
+  );
 
   test('has ended when it is a zombie that nobody reaps', async (t) => {
     const shell = 'sleep 1000 & echo $!; exec sleep 1001';
