@@ -32,7 +32,7 @@ export function openDoors({ source, paths, log, listening, opened }: House): Doo
     if (failure === null) log.write('info', whole);
     else log.write('error', because(failure, broken));
   };
-  // The HTTP library takes its time to load: not before the programs are started.
+  // Loading takes its time: not before the programs are started.
   const socket = keepControl(
     async () => (await import('./control/server.ts')).serveControl(source, paths.socket),
     tell('the control socket is there again', 'the programs run on, but no command reaches Huddle'),

@@ -1,10 +1,9 @@
-import type { IncomingMessage, Server, ServerOptions } from 'node:http';
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { getRequestListener } from '@hono/node-server';
+import { refused } from '../ledger/paths.ts';
 import type { Admit, Refusal } from './admission.ts';
 import { openFeed } from './feed.ts';
-import { routes } from './routes.ts';
 import { handUpgrades, isInspection } from './upgrades.ts';
 import type { Source } from './source.ts';
 
@@ -35,12 +34,30 @@ export function attend(
   { from, admit, heartbeat }: Attendance,
 ): () => Promise<void> {
   const feed = openFeed(source, heartbeat);
-  const respond = getRequestListener(routes(source, feed, from).fetch, { overrideGlobalObjects: false });
+  const library = onDemand(async () => {
+    const [{ getRequestListener }, { routes }] = await Promise.all([
+      import('@hono/node-server'),
+      import('./routes.ts'),
+    ]);
+    return getRequestListener(routes(source, feed, from).fetch, { overrideGlobalObjects: false });
+  });
+  const respond = async (request: IncomingMessage, response: ServerResponse) => {
+    try {
+      await (
+        await library()
+      )(request, response);
+    } catch (thrown) {
+      // Without descriptors nothing can be loaded: whoever asks again may find some.
+      const { code, message, hint } = refused(thrown, 'answering with', 'the HTTP library');
+      if (response.headersSent) response.destroy();
+      else decline(response, { status: 500, code, message, hint: hint || 'Ask again in a moment.' });
+    }
+  };
   server.on('request', (request, response) => {
     if (from === 'network') response.setHeaders(strict);
     const refusal = admit(request, 'request');
     if (refusal === null) void respond(request, response);
-    else response.writeHead(refusal.status, headersOf(refusal)).end(bodyOf(refusal));
+    else decline(response, refusal);
   });
   const upgrades = handUpgrades(source);
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -58,6 +75,19 @@ export function attend(
   };
 }
 
+/** Loads once, when it is first wanted: the HTTP library takes more memory than all else of a Huddle that nobody asks. */
+function onDemand<T>(load: () => Promise<T>): () => Promise<T> {
+  let loading: Promise<T> | undefined;
+  return async () => {
+    try {
+      return await (loading ??= load());
+    } catch (thrown) {
+      loading = undefined;
+      throw thrown;
+    }
+  };
+}
+
 /** For everything that a browser may be brought to open; a page of Huddle's own names what it needs instead. */
 const strict = new Map([
   ['x-content-type-options', 'nosniff'],
@@ -67,13 +97,20 @@ const strict = new Map([
   ['cross-origin-resource-policy', 'same-origin'],
 ]);
 
+/** Without an answer of the API: nobody was let in, or it could not be loaded. */
+type Declined = Omit<Refusal, 'status'> & { readonly status: number };
+
+function decline(response: ServerResponse, refusal: Declined): void {
+  response.writeHead(refusal.status, headersOf(refusal)).end(bodyOf(refusal));
+}
+
 /** Who is refused is not kept: a connection costs those who may come in. */
-function headersOf({ status }: Refusal): Record<string, string> {
+function headersOf({ status }: Declined): Record<string, string> {
   const challenge: Record<string, string> = status === 401 ? { 'www-authenticate': 'Bearer realm="huddle"' } : {};
   return { ...challenge, 'content-type': 'application/json', connection: 'close' };
 }
 
-function bodyOf({ code, message, hint }: Refusal): string {
+function bodyOf({ code, message, hint }: Declined): string {
   return JSON.stringify({ error: { code, message, hint } });
 }
 

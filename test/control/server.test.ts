@@ -24,6 +24,35 @@ suite('The control socket', () => {
     assert.equal(existsSync(path), false);
   });
 
+  test('says so when it cannot be loaded without descriptors, and is there when there are some', (t) => {
+    const module = `
+      import { closeSync, openSync } from 'node:fs';
+      import { connect } from 'node:net';
+      import { serveControl } from '${import.meta.resolve('../../src/control/server.ts')}';
+      import { FakeSource } from '${import.meta.resolve('./fake-source.ts')}';
+      const path = '${addressIn(temporaryFolder(t))}';
+      await serveControl(new FakeSource(), path);
+      const visitors = [connect(path), connect(path)];
+      for (const visitor of visitors) await new Promise((resolve) => visitor.once('connect', resolve));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const ask = async (visitor) => {
+        let said = '';
+        visitor.on('data', (data) => (said += data));
+        visitor.write('GET /api/apps HTTP/1.1\\r\\nHost: huddle\\r\\nConnection: close\\r\\n\\r\\n');
+        await new Promise((resolve) => visitor.once('end', resolve));
+        return [/^HTTP.1.1 (\\d+)/.exec(said)?.[1], /too many open files|"apps"/.exec(said)?.[0]].join(' ');
+      };
+      const taken = [];
+      try { for (;;) taken.push(openSync('/dev/null')); } catch {}
+      const first = await ask(visitors[0]);
+      for (const file of taken) closeSync(file);
+      console.log(first + '; ' + await ask(visitors[1]));
+      process.exit();`;
+    const argv = ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, module];
+    const { stdout } = spawnSync('/bin/sh', argv, { encoding: 'utf8' });
+    assert.equal(stdout, '500 too many open files; 200 "apps"\n');
+  });
+
   test('takes the place of a dead Huddle’s', async (t) => {
     const path = addressIn(temporaryFolder(t));
     const die = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 9))`;
