@@ -227,13 +227,13 @@ async function boundedNow(log: RotatedLog, last: Seen | undefined): Promise<Look
 
 /**
  * How long to wait until a look at a log that grows by so much a millisecond: half of what it takes to be full. A flood
- * that fills it before that is left to grow to twice what is kept: what is dropped then has not to be copied first,
- * and the writer has the disk for itself.
+ * that fills it before that is left to grow to four times what is kept, for a second at most: what is dropped then has
+ * not to be copied first, and the writer has the disk for itself.
  */
 function untilFull(log: RotatedLog, size: number, growth: number): number {
   const limit = limitOf(log);
   const filling = (limit - size) / growth / 2;
-  const wait = filling < shortest ? (2 * Math.max(1, log.keep) * limit) / growth : filling;
+  const wait = filling < shortest ? (4 * Math.max(1, log.keep) * limit) / growth : filling;
   return Math.min(second, Math.max(shortest, wait));
 }
 
