@@ -44,7 +44,6 @@ export const mac: Platform = {
   holdsForWriting: () => false,
   usageOf: null,
   sightOf: () => null,
-  census: () => null,
   wholeLookEvery: 40,
 };
 

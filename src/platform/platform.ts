@@ -136,8 +136,6 @@ export interface Platform {
   readonly treeEnding: TreeEnding | null;
   /** Keeps sight of a process that is no child of ours; null where it is not to be had. */
   sightOf(pid: number): Sight | null;
-  /** Changes when any process of the machine begins or is gone; null where nobody can tell cheaply. */
-  census(): string | null;
   /** Without sight: every so many looks a process is looked at whole, as its pid may be somebody else's. */
   readonly wholeLookEvery: number;
 }

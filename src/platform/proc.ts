@@ -116,20 +116,6 @@ export function sightOf(pid: number): Sight | null {
 
 const zero = 0x30;
 
-/**
- * How many processes and threads there are, and which pid was given last: it takes both to tell of one that has ended
- * while another has begun. Null where /proc is not the kernel's (gVisor tells of none), and without a descriptor.
- */
-export function census(): string | null {
-  try {
-    // proc_loadavg(5), as in '0.20 0.18 0.12 1/80 11206'; before the slash is how many run just now.
-    const told = /\/([1-9]\d* [1-9]\d*)\n$/.exec(slurp('/proc/loadavg')?.toString('latin1') ?? '');
-    return told?.[1] ?? null;
-  } catch {
-    return null;
-  }
-}
-
 /** What is settled about a process for as long as its folder in /proc is the same one. */
 interface Birth {
   /** The folder's inode: made anew for each process, so that a pid that was given away again is seen. */

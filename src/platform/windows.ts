@@ -58,7 +58,6 @@ export const windows: Platform = {
   usageOf: null,
   treeEnding: { killTree, orphansOf },
   sightOf: () => null,
-  census: () => null,
   wholeLookEvery: 240,
 };
 

@@ -58,9 +58,6 @@ const watched = new Set<Watched>();
 let timer: NodeJS.Timeout | undefined;
 let looks = 0;
 
-/** What the last look has counted; null: the next one has to be taken. */
-let census: string | null = null;
-
 /** Whether one of them has been found a zombie: init, whose children they are, is not one that reaps at once. */
 let areZombiesLeft = false;
 
@@ -68,29 +65,17 @@ let areZombiesLeft = false;
 function whenGone(root: Root, gone: () => void): () => void {
   const one = { root, sight: here.sightOf(root.pid), gone };
   watched.add(one);
-  census = null;
   timer ??= setInterval(look, lookEvery).unref();
   return () => forget(one);
 }
 
 function look(): void {
   looks += 1;
-  if (areAllThere()) return;
   for (const one of watched) {
     if (isThere(one)) continue;
     forget(one);
     one.gone();
   }
-}
-
-/**
- * Whether one question answers for all: nobody on the machine has come or gone since the last look. Another container may
- * hide an end by a beginning of its own, and a zombie is not gone; so every few looks each one is asked.
- */
-function areAllThere(): boolean {
-  const before = census;
-  census = here.census();
-  return census !== null && census === before && !areZombiesLeft && looks % closeLookEvery !== 0;
 }
 
 function forget(one: Watched): void {

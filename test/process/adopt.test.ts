@@ -24,38 +24,6 @@ suite('A program that is taken over', () => {
     assert.deepEqual((await ended()).exit, { code: null, signal: null });
   });
 
-  test('is asked for only now and then while nobody on the machine comes or goes', async (t) => {
-    const { child, root } = await someone(t);
-    t.mock.method(here, 'census', () => '80 11206');
-    const kill = t.mock.method(process, 'kill');
-    const looks = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const glances: number[] = [];
-    const glance = () => {
-      glances.push(kill.mock.callCount());
-      looks[glances.length - 1]?.resolve();
-      return child.signalCode === null;
-    };
-    t.mock.method(here, 'sightOf', () => ({ glance, close: () => undefined }));
-    const { ended } = adopt(root);
-    await alive(Promise.all(looks.map(({ promise }) => promise)));
-    assert.equal(glances[0], glances[1]);
-    child.kill('SIGKILL');
-    await ended();
-  });
-
-  test(
-    'is asked for when somebody has come or gone',
-    { skip: process.platform !== 'linux' && 'nobody tells' },
-    async (t) => {
-      const before = here.census();
-      const { child } = await someone(t);
-      const between = here.census();
-      child.kill('SIGKILL');
-      await new Promise((resolve) => child.once('exit', resolve));
-      assert.equal(new Set([before, between, here.census()]).size, 3);
-    },
-  );
-
   test('has ended when it is a zombie that nobody reaps', async (t) => {
     const shell = 'sleep 1000 & echo $!; exec sleep 1001';
     const parent = spawn('sh', ['-c', shell], { stdio: ['ignore', 'pipe', 'inherit'] });
