@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { Huddle } from './command.ts';
-import { plain, scene } from './harness.ts';
+import { eventually, plain, scene } from './harness.ts';
 
 suite('Where Huddle keeps its state', { concurrency: 2 }, () => {
   test('may be a path too long for a socket: the verbs find the running Huddle all the same', async (t) => {
@@ -52,6 +52,8 @@ suite('Where Huddle keeps its state', { concurrency: 2 }, () => {
 
       const killed = stage.startHuddle(['--state', state]);
       await killed.logged(/deployed/);
+      // The log is told first: only what the ledger holds outlives a kill.
+      await eventually('it is written down', () => existsSync(join(state, 'apps/shop/history.jsonl')));
       await killed.kill9();
       const huddle = stage.startHuddle(['--state', state]);
       await huddle.logged(/ran on without Huddle/);
