@@ -23,6 +23,7 @@ import { endMarked } from './process/end.ts';
 import { openMeter } from './observe/metrics/metrics.ts';
 import { marksOf } from './process/adopt.ts';
 import { appPrefix, folderMark } from './process/mark.ts';
+import { dismissSpare, endSpares } from './process/spare.ts';
 import { usageOfTrees } from './process/usage.ts';
 import { openNotifier } from './effects/notify.ts';
 import { turns } from './effects/turns.ts';
@@ -68,6 +69,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const paths = statePaths(options.folder, options.state);
   const { lock: first, leaveFolder } = takeBoth(paths);
   const log = openLog({ debug: options.debug, place: options });
+
+  // Only then is it plain what a dead Huddle has left.
+  if (!options.filesOnly) await endSpares(folderMark(paths.folder));
 
   const changes = bulletin();
   const desks = new Map<string, Desk>();
@@ -227,6 +231,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await toPromise(root);
     // An app that died and was not yet started anew has left its program to nobody.
     if (!isDetached) for (const name of died) await desk(name).sweep();
+    await dismissSpare();
     notifier.close();
     await rotator.stop();
     inspector?.close();

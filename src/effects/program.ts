@@ -140,14 +140,16 @@ function start(input: ProcessInput, { release, sockets }: Equipment, { desk, tre
   };
   const mark = desk.mark();
   const log = desk.paths.appLog;
-  const running = startProgram({ ...input, release, sockets, mark, log, openLog }, (fact) => {
+  const config = fingerprint(input.config);
+  const before = desk.ledger.programs[input.side];
+  const isKnown = before?.revision === input.revision && before.config === config;
+  const running = startProgram({ ...input, release, sockets, mark, log, openLog, isKnown }, (fact) => {
     if (fact.type === 'process.spawned') remember(running, fact.at);
     report(fact);
   });
   const remember = ({ tree }: RunningProgram, since: number) => {
     if (tree === null) return;
     const { pid, startTime } = tree.root;
-    const config = fingerprint(input.config);
     const { localPath: directory } = input.config.repository;
     // An app that is in place again may still run in a release.
     const isPlaced = release !== null || releaseName(directory) !== null;

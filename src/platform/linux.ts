@@ -9,6 +9,7 @@ import { holdsForWriting, readEntry, readTable, readUsage, sightOf } from './pro
 export const linux: Platform = {
   ...posix,
   hasUsers: true,
+  spareShell: '/bin/sh',
   hold(path) {
     const descriptor = openSync(path, 'a+', 0o600);
     try {

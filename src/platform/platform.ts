@@ -92,6 +92,8 @@ export interface Platform {
    * outlive Huddle.)
    */
   readonly detachesCommands: boolean;
+  /** A shell that can be forked ahead of time and become a program; null where that gains nothing. */
+  readonly spareShell: string | null;
 
   // Files
 

@@ -11,6 +11,7 @@ export const posix = {
   usualPath: '/bin:/usr/bin', // What execvp takes.
   gitProgram: (executable) => executable,
   posixShell: 'sh',
+  spareShell: null,
   environment: (...layers) => Object.assign({}, ...layers) as Record<string, string>,
   detachesCommands: true,
   hasModes: true,

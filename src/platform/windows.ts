@@ -19,6 +19,7 @@ export const windows: Platform = {
   gitProgram: (executable) =>
     executable === 'git' && !isInPath('git.exe') ? `${gitFolder()}\\cmd\\git.exe` : executable,
   posixShell: `${gitFolder()}\\bin\\sh.exe`, // Not in PATH: Git for Windows keeps it to itself.
+  spareShell: null,
   environment,
   hasUsers: false,
   detachesCommands: false,

@@ -16,3 +16,8 @@ export function appPrefix(folderHash: string, app: string): string {
 export function newMark(folderHash: string, app: string): string {
   return appPrefix(folderHash, app) + randomBytes(6).toString('hex');
 }
+
+/** What a mark says of whose folder it is: the hash with which it begins. */
+export function folderPart(mark: string): string {
+  return mark.slice(0, mark.indexOf(':'));
+}

@@ -11,6 +11,7 @@ import { cannotStart, launchOf } from './executable.ts';
 import { identifyChild } from './identity.ts';
 import { markVariable } from './mark.ts';
 import { type Sockets, socketsEnvironment, withSockets } from './sockets.ts';
+import { castSpare, keepSpare, type Role } from './spare.ts';
 import type { StopCommand } from './stop.ts';
 import { type Tree, treeOf } from './tree.ts';
 import { type RunAs, runAs } from './user.ts';
@@ -24,6 +25,8 @@ export interface ProgramInput extends Instance {
   readonly openLog: (path: string, owner?: { readonly uid: number; readonly gid: number }) => number;
   /** What `application.listen` has had opened; not given, or null: nothing. */
   readonly sockets?: Sockets | null;
+  /** Whether it has been started before exactly like this, so that it is known to be executable. */
+  readonly isKnown?: boolean;
 }
 
 /** A program that was started, or could not be. */
@@ -121,25 +124,39 @@ function spawnInto(input: ProgramInput): { child: ChildProcess; warning: Failure
   const { directory, environment, runAs: as } = surroundingsOf(input);
   const { argv, isVerbatim } = launchOf(start, { directory, environment, doing: 'starting' });
   const sockets = input.sockets ?? null;
-  const [file = '', ...args] = inCgroup(input.mark, [...as.prefix, ...withSockets(argv, sockets)]);
+  const role: Role = {
+    argv: inCgroup(input.mark, [...as.prefix, ...withSockets(argv, sockets)]),
+    directory,
+    environment: { ...environment, ...socketsEnvironment(sockets), [markVariable]: input.mark },
+  };
   const output = openOutput(input, as);
   try {
     faultPoint('program.spawn.before');
-    const child = spawn(file, args, {
-      cwd: directory,
-      env: { ...environment, ...socketsEnvironment(sockets), [markVariable]: input.mark },
-      detached: true,
-      windowsVerbatimArguments: isVerbatim,
-      windowsHide: true,
-      stdio: ['ignore', output.to, output.to, ...(sockets?.descriptors.map(({ fd }) => fd) ?? [])],
-    });
+    const isForSpare = input.isKnown === true && sockets === null && output.to !== 'ignore';
+    const child = (isForSpare ? castSpare(role, input.log) : null) ?? spawnAs(role, output.to, { sockets, isVerbatim });
     faultPoint('program.spawn.after');
+    keepSpare(input.mark);
     return { child, warning: output.warning };
   } catch (thrown) {
     throw cannotStart(thrown, argv[0] ?? '', 'starting');
   } finally {
     if (output.to !== 'ignore') closeSync(output.to);
   }
+}
+
+function spawnAs(
+  { argv: [file = '', ...args], directory, environment }: Role,
+  output: number | 'ignore',
+  { sockets, isVerbatim }: { readonly sockets: Sockets | null; readonly isVerbatim: boolean },
+): ChildProcess {
+  return spawn(file, args, {
+    cwd: directory,
+    env: environment,
+    detached: true,
+    windowsVerbatimArguments: isVerbatim,
+    windowsHide: true,
+    stdio: ['ignore', output, output, ...(sockets?.descriptors.map(({ fd }) => fd) ?? [])],
+  });
 }
 
 /** A log that cannot be opened (a full disk) is no reason not to serve. */

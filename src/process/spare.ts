@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { here } from '../platform/here.ts';
+import { endMarked } from './end.ts';
+import { type Environment, baseEnvironment } from './environment.ts';
+import { identify } from './identity.ts';
+import { appPrefix, folderPart, markVariable, newMark } from './mark.ts';
+import { runAs } from './user.ts';
+
+// A fork of Huddle takes two milliseconds or more, in proportion to its memory; of what an app is down after a crash that
+// is the largest part. So a shell is forked ahead of time, as Apache's spare servers are, and becomes the next program.
+
+/** What a program is to be: as `spawn` takes it. */
+export interface Role {
+  readonly argv: readonly string[];
+  readonly directory: string;
+  readonly environment: Environment;
+}
+
+interface Spare {
+  readonly child: ChildProcess;
+  readonly environment: Environment;
+}
+
+/** Milliseconds without a start until a spare is made ready: who starts many at once needs all of the machine. */
+const calm = 250;
+
+/** In the place of an app's name, which is never empty. */
+const nobody = '';
+
+let spare: Spare | null = null;
+let timer: NodeJS.Timeout | undefined;
+
+/** Has one made ready when nothing has been started for a moment; `mark` is that of what was started just now. */
+export function keepSpare(mark: string): void {
+  const { spareShell } = here;
+  if (spareShell === null) return;
+  clearTimeout(timer);
+  timer = setTimeout(() => (spare ??= fork(spareShell, newMark(folderPart(mark), nobody))), calm).unref();
+}
+
+/**
+ * Ends what a dead Huddle has left, and resolves when none is left. They end by themselves; but one that had been told what
+ * to become has become it by then, and carries that mark.
+ */
+export async function endSpares(folder: string): Promise<void> {
+  await endMarked(appPrefix(folder, nobody));
+}
+
+/**
+ * Has the spare become a program that appends to a log; it leads a session of its own already. Null when there is none, or
+ * not for this role: then it has to be spawned. What cannot be executed ends with 126 or 127 and a line in the log.
+ */
+export function castSpare(role: Role, log: string): ChildProcess | null {
+  // Its end may not have been told yet.
+  if (spare === null || identify(spare.child.pid ?? 0) === null) return null;
+  const { child, environment } = spare;
+  const line = lineOf(role, log, environment);
+  if (line === null) return null;
+  spare = null;
+  child.ref();
+  child.stdin?.end(line);
+  return child;
+}
+
+/** For a Huddle that is about to end; resolves when no spare is left. */
+export async function dismissSpare(): Promise<void> {
+  clearTimeout(timer);
+  if (spare === null) return;
+  const { child } = spare;
+  child.ref();
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
+}
+
+/** Null when the system has no process or no descriptor to give: the next start says so, if there still is none. */
+function fork(shell: string, mark: string): Spare | null {
+  const environment = { ...baseEnvironment(runAs(null)), [markVariable]: mark };
+  const child = spawnWaiting(shell, environment);
+  if (child?.pid === undefined) return null;
+  const drop = (): void => {
+    if (spare?.child === child) spare = null;
+  };
+  child.once('exit', drop);
+  child.stdin?.on('error', drop); // It has ended before it was told, which its exit tells whoever has cast it.
+  child.unref();
+  return { child, environment };
+}
+
+function spawnWaiting(shell: string, env: Environment): ChildProcess | null {
+  try {
+    // It reads its standard input (-s); the rest is for whoever looks at a list of processes.
+    const child = spawn(shell, ['-s', 'waits to become a program of huddle'], {
+      cwd: '/',
+      env,
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    return child.on('error', () => {}); // Then it has no pid.
+  } catch {
+    return null;
+  }
+}
+
+/** One command of the shell's, in braces: cut short it is none. Null when the spare's environment has too much in it. */
+function lineOf({ argv, directory, environment }: Role, log: string, known: Environment): string | null {
+  const isTooMuch = Object.keys(known).some((name) => environment[name] === undefined);
+  // What a shell or env(1) would take for something else.
+  if (isTooMuch || /^-|=/.test(argv[0] ?? '')) return null;
+  const news = Object.entries(environment).filter(([name, value]) => known[name] !== value);
+  const [ours = [], users = []] = [true, false].map((own) =>
+    news.filter(([name]) => /^(HUDDLE_|PWD$)/.test(name) === own).map(([name, value]) => quoted(`${name}=${value}`)),
+  );
+  // What a user has named may mean something to a shell too (`OPTIND`, `ENV`): that goes past it.
+  const through = users.length === 0 ? [] : ['/usr/bin/env', ...users];
+  const become = [...through, ...argv.map(quoted)].join(' ');
+  const place = `cd ${quoted(directory)} && unset OLDPWD && export ${ours.join(' ')}`;
+  return `{ ${place} && exec ${become} </dev/null >>${quoted(log)} 2>&1; }\n`;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

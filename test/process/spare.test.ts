@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite, test, type TestContext } from 'node:test';
+import { appPrefix, newMark } from '../../src/process/mark.ts';
+import { endSpares } from '../../src/process/spare.ts';
+import { markedWith } from '../../src/process/tree.ts';
+import { exitOf, type Started, until, Workshop } from './workshop.ts';
+
+const needsLinux = process.platform !== 'linux' && 'only Linux has one';
+
+/** The pid of the shell that waits, once there is one. */
+async function spareOf({ hash }: Workshop): Promise<number> {
+  const found = () => markedWith(appPrefix(hash, ''))[0]?.pid;
+  await until(() => found() !== undefined, 'a spare');
+  return found() ?? 0;
+}
+
+/** A workshop in which something has been started, so that a spare is ready. */
+async function ready(t: TestContext): Promise<{ workshop: Workshop; spare: number }> {
+  const workshop = new Workshop(t);
+  await exitOf(workshop.start({ start: ['true'] }));
+  return { workshop, spare: await spareOf(workshop) };
+}
+
+const pidOf = ({ alive }: Started): number => alive.root.pid;
+
+suite('A waiting shell', { skip: needsLinux }, () => {
+  test('becomes a program that was started before, which cannot tell', async (t) => {
+    const { workshop, spare } = await ready(t);
+    const script = join(workshop.copy, 'show.sh');
+    // `_` is the shell's own: who is started through one, as every line is, sees another.
+    const show = `env | grep -v '^_=' | sort; pwd -P; printf '<%s>' "$@"; ps -o pgid=,sid= -p $$; ulimit -n; umask`;
+    writeFileSync(script, `#!/bin/sh\n${show}\n`, { mode: 0o755 });
+    const application = {
+      start: [script, 'a b', "it's", '$HOME', '', 'two\nlines'],
+      environment: {
+        QUOTED: `'"$HOME"\`id\`\\`,
+        LINES: 'one\ntwo\n',
+        ENV: '/nowhere',
+        PATH: process.env['PATH'] ?? '',
+      },
+    };
+    const seen = async (isKnown: boolean) => {
+      const from = workshop.output().length;
+      const started = workshop.start(application, { isKnown });
+      const pid = pidOf(started);
+      await exitOf(started);
+      const marked = workshop.output().slice(from).replaceAll(started.input.mark, 'MARK');
+      return { pid, text: marked.replaceAll(new RegExp(` *\\b${pid}\\b`, 'g'), ' PID') };
+    };
+    const cast = await seen(true);
+    const spawned = await seen(false);
+    assert.equal(cast.pid, spare);
+    assert.notEqual(spawned.pid, spare);
+    assert.match(cast.text, /HUDDLE_MARK=MARK[^]*<a b><it's><\$HOME><><two\nlines> PID PID\n/);
+    assert.equal(cast.text, spawned.text);
+  });
+
+  test('becomes one that reads nothing, writes to its log alone, and holds nothing else', async (t) => {
+    const { workshop, spare } = await ready(t);
+    const started = workshop.start({ start: ['sleep', '1000'] }, { isKnown: true });
+    assert.equal(pidOf(started), spare);
+    const nameOf = () => readFileSync(`/proc/${spare}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+    await until(() => nameOf() === 'sleep 1000', 'the program');
+    const files = [0, 1, 2].map((file) => readlinkSync(`/proc/${spare}/fd/${file}`));
+    assert.deepEqual(files, ['/dev/null', workshop.log, workshop.log]);
+    assert.equal(readlinkSync(`/proc/${spare}/cwd`), workshop.copy);
+    process.kill(spare, 'SIGTERM');
+    assert.deepEqual(await exitOf(started), { code: null, signal: 'SIGTERM' });
+  });
+
+  test('becomes nothing that was never started: what cannot be executed is told as ever', async (t) => {
+    const { workshop, spare } = await ready(t);
+    writeFileSync(join(workshop.copy, 'serve'), '#!/no/such/interpreter\n', { mode: 0o755 });
+    const started = workshop.start({ start: ['./serve'] });
+    await until(() => started.reports.length > 0, 'a report');
+    assert.deepEqual(
+      started.reports.map(({ type }) => type),
+      ['process.failed'],
+    );
+    assert.equal(await spareOf(workshop), spare);
+  });
+
+  test('that was killed is missed by nobody', async (t) => {
+    const { workshop, spare } = await ready(t);
+    process.kill(spare, 'SIGKILL');
+    await until(() => markedWith(appPrefix(workshop.hash, '')).length === 0, 'its end');
+    const started = workshop.start({ start: ['sh', '-c', 'exit 3'] }, { isKnown: true });
+    assert.deepEqual(await exitOf(started), { code: 3, signal: null });
+    assert.notEqual(await spareOf(workshop), spare);
+  });
+
+  test('holds nobody up, and ends with who has forked it', async (t) => {
+    const workshop = new Workshop(t);
+    const source = new URL('../../src/process/spare.ts', import.meta.url);
+    const program = `
+      import { keepSpare } from ${JSON.stringify(source.href)};
+      keepSpare('${newMark(workshop.hash, 'shop')}');
+      setTimeout(() => {}, 1500);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });
+    const ended = once(child, 'exit');
+    const spare = await spareOf(workshop);
+    assert.deepEqual(await ended, [0, null]);
+    await until(() => markedWith(appPrefix(workshop.hash, '')).length === 0, `the end of ${spare}`);
+  });
+
+  test('of a dead Huddle is ended, also in the midst of becoming a program', async (t) => {
+    const workshop = new Workshop(t);
+    const mark = newMark(workshop.hash, '');
+    const env = { ...process.env, HUDDLE_MARK: mark };
+    const left = spawn('sh', ['-c', 'export HUDDLE_MARK=other; sleep 1000; :'], { env, detached: true });
+    const ended = once(left, 'exit');
+    await until(() => markedWith(mark).length > 0, 'it');
+    await endSpares(workshop.hash);
+    assert.deepEqual(await ended, [null, 'SIGKILL']);
+  });
+
+  test('gets its line whole or does nothing', (t) => {
+    const workshop = new Workshop(t);
+    const flag = join(workshop.folder, 'flag');
+    const line = `{ cd '/' && exec touch '${flag}' </dev/null >>'/dev/null' 2>&1; }\n`;
+    for (let length = 0; length < line.length - 3; length++) {
+      spawnSync('/bin/sh', ['-s'], { input: line.slice(0, length), timeout: 10_000 });
+      assert.throws(() => readFileSync(flag), { code: 'ENOENT' }, line.slice(0, length));
+    }
+    spawnSync('/bin/sh', ['-s'], { input: line, timeout: 10_000 });
+    assert.equal(readFileSync(flag, 'utf8'), '');
+  });
+});
