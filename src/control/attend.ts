@@ -3,7 +3,7 @@ import type { Server as SecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { refused } from '../ledger/paths.ts';
 import type { Admit, Refusal } from './admission.ts';
-import { openFeed } from './feed.ts';
+import { type Feed, openFeed } from './feed.ts';
 import { handUpgrades, isInspection } from './upgrades.ts';
 import type { Source } from './source.ts';
 
@@ -34,24 +34,17 @@ export function attend(
   { from, admit, heartbeat }: Attendance,
 ): () => Promise<void> {
   const feed = openFeed(source, heartbeat);
-  const library = onDemand(async () => {
-    const [{ getRequestListener }, { routes }] = await Promise.all([
-      import('@hono/node-server'),
-      import('./routes.ts'),
-    ]);
-    return getRequestListener(routes(source, feed, from).fetch, { overrideGlobalObjects: false });
-  });
+  let answer: Listener | undefined;
   const respond = async (request: IncomingMessage, response: ServerResponse) => {
     try {
-      await (
-        await library()
-      )(request, response);
+      answer ??= await listener(source, feed, from);
     } catch (thrown) {
       // Without descriptors nothing can be loaded: whoever asks again may find some.
       const { code, message, hint } = refused(thrown, 'answering with', 'the HTTP library');
-      if (response.headersSent) response.destroy();
-      else decline(response, { status: 500, code, message, hint: hint || 'Ask again in a moment.' });
+      decline(response, { status: 500, code, message, hint: hint || 'Ask again in a moment.' });
+      return;
     }
+    await answer(request, response);
   };
   server.on('request', (request, response) => {
     if (from === 'network') response.setHeaders(strict);
@@ -75,17 +68,12 @@ export function attend(
   };
 }
 
-/** Loads once, when it is first wanted: the HTTP library takes more memory than all else of a Huddle that nobody asks. */
-function onDemand<T>(load: () => Promise<T>): () => Promise<T> {
-  let loading: Promise<T> | undefined;
-  return async () => {
-    try {
-      return await (loading ??= load());
-    } catch (thrown) {
-      loading = undefined;
-      throw thrown;
-    }
-  };
+type Listener = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** Loads what answers: 5 MB and a third of a start's processor time, which a Huddle that nobody asks does without. */
+async function listener(source: Source, feed: Feed, from: Attendance['from']): Promise<Listener> {
+  const [{ getRequestListener }, { routes }] = await Promise.all([import('@hono/node-server'), import('./routes.ts')]);
+  return getRequestListener(routes(source, feed, from).fetch, { overrideGlobalObjects: false });
 }
 
 /** For everything that a browser may be brought to open; a page of Huddle's own names what it needs instead. */
