@@ -167,17 +167,24 @@ const fixedOptions: Partial<SimpleGitOptions> = {
   },
 };
 
-let loaded: Promise<{ readonly simpleGit: SimpleGitFactory }> | undefined;
+let loading: Promise<SimpleGitFactory> | null = null;
+
+/** One load at a time, as each of them changes the environment; one that failed is not kept. */
+function loadSimpleGit(): Promise<SimpleGitFactory> {
+  return (loading ??= withoutDebug());
+}
 
 /** simple-git prints whole environments, passwords included, where DEBUG is set while it loads. */
-async function loadSimpleGit(): Promise<SimpleGitFactory> {
-  if (loaded === undefined) {
-    const debug = process.env['DEBUG'];
-    delete process.env['DEBUG'];
-    loaded = import('simple-git');
-    await loaded.finally(() => {
-      if (debug !== undefined) process.env['DEBUG'] = debug;
-    });
+async function withoutDebug(): Promise<SimpleGitFactory> {
+  const debug = process.env['DEBUG'];
+  delete process.env['DEBUG'];
+  try {
+    return (await import('simple-git')).simpleGit;
+  } catch (thrown) {
+    // Without descriptors nothing can be loaded: the next command may find some.
+    loading = null;
+    throw thrown;
+  } finally {
+    if (debug !== undefined) process.env['DEBUG'] = debug;
   }
-  return (await loaded).simpleGit;
 }
