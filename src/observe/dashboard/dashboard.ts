@@ -29,17 +29,20 @@ const libraries: Readonly<Record<string, string>> = {
 
 const packed = promisify(gzip);
 
-let files: Promise<ReadonlyMap<string, string>> | undefined;
-const ready = new Map<string, Promise<PageFile>>();
+let files: ReadonlyMap<string, string> | undefined;
+const ready = new Map<string, PageFile>();
 
-/** A file of the dashboard, by the path at which a browser asks for it; null: there is none. Each is made ready once. */
+/**
+ * A file of the dashboard, by the path at which a browser asks for it; null: there is none. It is kept as it was made
+ * ready; what could not be read is looked for again.
+ */
 export async function dashboardFile(path: string): Promise<PageFile | null> {
-  files ??= listed();
-  const file = (await files).get(path);
+  files ??= await listed();
+  const file = files.get(path);
   if (file === undefined) return null;
-  const made = ready.get(path) ?? make(file, [...(await files).keys()]);
+  const made = ready.get(path) ?? (await make(file, [...files.keys()]));
   ready.set(path, made);
-  return await made;
+  return made;
 }
 
 /** What there is, by its path: nothing else of the disk can be asked for. */

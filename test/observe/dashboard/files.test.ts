@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { suite, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
@@ -61,6 +62,24 @@ suite('The files of the dashboard', () => {
       assert.ok([401, 404].includes((await ask(url, path)).status), path);
     assert.equal((await ask(url, '/', { method: 'POST' })).status, 401);
     assert.equal((await ask(url, '/', { headers: { host: 'evil.example' } })).status, 403);
+  });
+
+  test('that cannot be read without descriptors are there as soon as there are some', () => {
+    const module = `
+      import { closeSync, openSync } from 'node:fs';
+      import { dashboardFile } from '${import.meta.resolve('../../../src/observe/dashboard/dashboard.ts')}';
+      const ask = (path) => dashboardFile(path).then((file) => file.plain.length > 0, ({ code }) => code);
+      const taken = [];
+      const take = () => { try { for (;;) taken.push(openSync('/dev/null')); } catch {} };
+      const give = () => { for (const file of taken.splice(0)) closeSync(file); };
+      take();
+      const [listed] = [await ask('/'), give()];
+      const [page] = [await ask('/'), take()];
+      const [style] = [await ask('/dashboard/style.css'), give()];
+      console.log([listed, page, style, await ask('/dashboard/style.css')].join(' '));`;
+    const argv = ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, module];
+    const { stdout } = spawnSync('/bin/sh', argv, { encoding: 'utf8' });
+    assert.equal(stdout, 'EMFILE true EMFILE true\n');
   });
 
   test('let no script in but their own, and nobody put a frame around them', async (t) => {
