@@ -26,6 +26,7 @@ suite('The control socket', () => {
 
   test('says so when it cannot be loaded without descriptors, and is there when there are some', (t) => {
     const module = `
+      import { subscribe } from 'node:diagnostics_channel';
       import { closeSync, openSync } from 'node:fs';
       import { connect } from 'node:net';
       import { serveControl } from '${import.meta.resolve('../../src/control/server.ts')}';
@@ -33,8 +34,10 @@ suite('The control socket', () => {
       const path = '${addressIn(temporaryFolder(t))}';
       await serveControl(new FakeSource(), path);
       const visitors = [connect(path), connect(path)];
-      for (const visitor of visitors) await new Promise((resolve) => visitor.once('connect', resolve));
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => {
+        let arrived = 0;
+        subscribe('net.server.socket', () => (arrived += 1) === visitors.length && resolve());
+      });
       const ask = async (visitor) => {
         let said = '';
         visitor.on('data', (data) => (said += data));
