@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { leaveGarbage } from '../fixtures/garbage.ts';
 
 const run = promisify(execFile);
 
@@ -24,9 +25,7 @@ export class Repository {
     await mkdir(folder, { recursive: true });
     await git(folder, 'init', '--quiet', '--bare', '--initial-branch=main', repository.remote);
     await git(folder, 'init', '--quiet', '--initial-branch=main', repository.work);
-    // Neither side of a push looks whether there is something to clean up: three processes less for each.
-    await appendFile(join(repository.remote, 'config'), '[receive]\n\tautogc = false\n');
-    await appendFile(join(repository.work, '.git/config'), '[maintenance]\n\tauto = false\n');
+    await leaveGarbage(repository.remote, repository.work);
     await repository.git('remote', 'add', 'origin', repository.remote);
     return repository;
   }

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { appendFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after } from 'node:test';
@@ -9,6 +9,7 @@ import { layOutRepository } from '../../src/git/clone.ts';
 import { enter } from '../../src/git/common-folder.ts';
 import type { GitPlace } from '../../src/git/place.ts';
 import { repositoryOf, type GitRepository } from '../../src/git/repository.ts';
+import { leaveGarbage } from '../fixtures/garbage.ts';
 import { startGitHttp, type GitHttp, type GitHttpOptions } from '../fixtures/git-http.ts';
 
 /** Plain git, as a person at the keyboard uses it, with no config but the repository's. */
@@ -96,11 +97,8 @@ export async function scene(): Promise<Scene> {
   for (const path of [home, emptyFolder]) await mkdir(path);
   git(folder, 'init', '--quiet', '--bare', '--initial-branch=main', remote);
   git(folder, 'init', '--quiet', '--initial-branch=main', author);
-  await appendFile(join(remote, 'config'), '[receive]\n\tautogc = false\n');
-  await appendFile(
-    join(author, '.git/config'),
-    `[maintenance]\n\tauto = false\n[remote "origin"]\n\turl = ${remote}\n`,
-  );
+  git(author, 'remote', 'add', 'origin', remote);
+  await leaveGarbage(remote, author);
   const logged: string[] = [];
   return {
     folder,
