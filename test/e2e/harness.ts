@@ -150,7 +150,7 @@ export class Scene {
     return await eventually(`the history ends with ${last} ${result ?? ''}`, () => {
       const history = this.#history(name);
       const end = history.at(-1);
-      return end?.revision === last && (result ?? end.result) === end.result && history;
+      return end?.revision === last && (result === undefined || end.result === result) && history;
     });
   }
 
