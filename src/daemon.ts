@@ -108,7 +108,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     desk,
     tell: (name, news) => {
       const { level, text } = tell(news, aboutOf(name, root.getSnapshot(), options.filesOnly));
-      log.write(level, text, name);
+      // Once this turn is over: `inspect` writes the facts down in it, and a killed Huddle has told of nothing that the next one does anew.
+      queueMicrotask(() => log.write(level, text, name));
       const notice = noticeOf(name, news);
       const config = root.getSnapshot().context.slots[name]?.config;
       if (notice !== null && config !== undefined) notifier.tell(notice, config);

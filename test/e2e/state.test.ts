@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { Huddle } from './command.ts';
-import { eventually, plain, scene } from './harness.ts';
+import { plain, scene } from './harness.ts';
 
 suite('Where Huddle keeps its state', { concurrency: 2 }, () => {
   test('may be a path too long for a socket: the verbs find the running Huddle all the same', async (t) => {
@@ -52,8 +52,6 @@ suite('Where Huddle keeps its state', { concurrency: 2 }, () => {
 
       const killed = stage.startHuddle(['--state', state]);
       await killed.logged(/deployed/);
-      // The log is told first: only what the ledger holds outlives a kill.
-      await eventually('it is written down', () => existsSync(join(state, 'apps/shop/history.jsonl')));
       await killed.kill9();
       const huddle = stage.startHuddle(['--state', state]);
       await huddle.logged(/ran on without Huddle/);
@@ -66,6 +64,18 @@ suite('Where Huddle keeps its state', { concurrency: 2 }, () => {
     } finally {
       spawnSync('umount', ['-l', stage.dir]);
     }
+  });
+
+  test('holds what happened before the log tells of it', async (t) => {
+    const stage = await scene(t);
+    const repo = await stage.repo();
+    await repo.publish(plain('v1'));
+    await stage.app('shop', repo.remote);
+    const fault = { HUDDLE_FAULT: 'ledger.state.before@shop:running' };
+    const { signal, stderr } = await stage.startHuddle([], fault).ended;
+    assert.equal(signal, 'SIGKILL');
+    assert.match(stderr, /program up/);
+    assert.doesNotMatch(stderr, /deployed/);
   });
 
   test('is refused where no folder can be made, in words and at once', async (t) => {
