@@ -20,7 +20,7 @@ export async function act(action: Action, options: Options): Promise<number> {
   const client = controlClient(paths);
   const names = await namesOf(client, action, options);
   const results = names === null ? await stopWithoutHuddle(options) : await ask(client, action, names, options);
-  if (options.json) process.stdout.write(inJson(results));
+  if (options.json) process.stdout.write(inJson(results, options));
   else if (results.length === 0) process.stdout.write('nothing to do: there are no apps\n');
   return results.every(({ ok }) => ok) ? 0 : 1;
 }

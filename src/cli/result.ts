@@ -23,12 +23,12 @@ export function tell(result: Result, place: Place): void {
   else process.stderr.write(complaint(result.failure, place));
 }
 
-/** What `--json` prints of all of them. */
-export function inJson(results: readonly Result[]): string {
+/** What `--json` prints of all of them; commands in it are those for `place`, too. */
+export function inJson(results: readonly Result[], place: Place): string {
   const apps = results.map((result) => {
-    if (result.ok) return result;
+    if (result.ok) return { ...result, outcome: pasteable(result.outcome, place) };
     const { code, reason, hint } = result.failure;
-    return { name: result.name, ok: false, error: { code, message: reason, hint } };
+    return { name: result.name, ok: false, error: { code, message: reason, hint: pasteable(hint, place) } };
   });
   return `${JSON.stringify({ apps })}\n`;
 }

@@ -1,4 +1,5 @@
 import { controlClient } from '../control/client.ts';
+import { pasteableApp } from '../control/paste.ts';
 import { statePaths } from '../ledger/paths.ts';
 import { chosen } from './chosen.ts';
 import type { Options } from './options.ts';
@@ -14,7 +15,11 @@ export async function status(options: Options): Promise<number> {
     return await watch(client, options);
   }
   const apps = chosen(await client.apps(), options.apps);
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ apps: apps.map((app) => pasteableApp(app, options)) })}\n`);
+    return 0;
+  }
   const layout = { width: outputWidth(), now: Date.now(), paint: paintOutput, place: options };
-  process.stdout.write(options.json ? `${JSON.stringify({ apps })}\n` : `${statusLines(apps, layout).join('\n')}\n`);
+  process.stdout.write(`${statusLines(apps, layout).join('\n')}\n`);
   return 0;
 }

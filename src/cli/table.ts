@@ -1,5 +1,5 @@
 import { oneLine } from '../../machines/failure.ts';
-import { pasteable, type Place } from '../control/paste.ts';
+import { pasteable, pasteableApp, type Place } from '../control/paste.ts';
 import type { AppStatus } from '../control/status.ts';
 import { displayWidth, fit, wrap, type Paint, type Style } from './terminal.ts';
 
@@ -99,10 +99,11 @@ function least(key: Key, natural: number): number {
 }
 
 function complaints(apps: readonly AppStatus[], { width, paint, place }: Layout): string[] {
-  const lines = apps.flatMap(({ name, error }) => {
+  const lines = apps.flatMap((app) => {
+    const { name, error } = pasteableApp(app, place);
     if (error === null) return [];
-    const what = wrap(`${oneLine(name)}: ${oneLine(pasteable(error.message, place))} (${error.code})`, width);
-    const hint = error.hint === '' ? [] : wrap(oneLine(pasteable(error.hint, place)), width - 2);
+    const what = wrap(`${oneLine(name)}: ${oneLine(error.message)} (${error.code})`, width);
+    const hint = error.hint === '' ? [] : wrap(oneLine(error.hint), width - 2);
     return [...what.map((line) => paint('red', line)), ...hint.map((line) => `  ${line}`)];
   });
   return lines.length === 0 ? [] : ['', ...lines];

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure, oneLine } from '../../machines/failure.ts';
 import type { ControlClient, ControlEvent } from '../control/client.ts';
-import type { Place } from '../control/paste.ts';
+import { pasteableApp, type Place } from '../control/paste.ts';
 import type { AppStatus } from '../control/status.ts';
 import { chosen } from './chosen.ts';
 import type { Options } from './options.ts';
@@ -28,7 +28,7 @@ const retry = 500;
  */
 export async function watch(client: ControlClient, options: Options): Promise<never> {
   const view = options.json
-    ? lineView(JSON.stringify)
+    ? lineView((app) => JSON.stringify(pasteableApp(app, options)))
     : process.stdout.isTTY
       ? screenView(options)
       : lineView(statedLine);

@@ -1,4 +1,5 @@
 import { shellWord } from './shell-word.ts';
+import type { AppStatus } from './status.ts';
 
 /** What a user has said of where the config files and the state are, in the words of the command line. */
 export interface Place {
@@ -17,4 +18,11 @@ export function pasteable(text: string, { folder, state }: Place): string {
     state === undefined ? '' : `--state ${shellWord(state)} `,
   ];
   return text.replace(command, () => `huddle ${options.join('')}`);
+}
+
+/** An app with such commands in what is wrong with it. */
+export function pasteableApp(app: AppStatus, place: Place): AppStatus {
+  if (app.error === null) return app;
+  const { code, message, hint } = app.error;
+  return { ...app, error: { code, message: pasteable(message, place), hint: pasteable(hint, place) } };
 }

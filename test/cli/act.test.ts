@@ -60,6 +60,24 @@ suite('The actions', () => {
     assert.equal(stdout, `${JSON.stringify({ apps })}\n`);
   });
 
+  test('name commands that reach this Huddle, with --json as without', async (t) => {
+    const huddle = await StandIn.start(t, appStatus('blog'), appStatus('shop'));
+    const child = start('-c', huddle.folder, 'check', '--all', '--json');
+    const hint = 'Look at huddle logs shop.';
+    (await huddle.next('shop/check')).answer(409, { error: { ...failed, hint }, app: appStatus('shop') });
+    (await huddle.next('blog/check')).answer(200, {
+      app: appStatus('blog'),
+      outcome: 'stays until huddle resume blog',
+    });
+    const { apps } = JSON.parse((await child.ended).stdout) as {
+      apps: { outcome?: string; error?: { hint: string } }[];
+    };
+    assert.deepEqual(
+      apps.map(({ outcome, error }) => outcome ?? error?.hint),
+      [`stays until huddle -c ${huddle.folder} resume blog`, `Look at huddle -c ${huddle.folder} logs shop.`],
+    );
+  });
+
   test('have nothing to do with --all where there are no apps', async (t) => {
     const huddle = await StandIn.start(t);
     const { code, stdout } = await start('-c', huddle.folder, 'check', '--all').ended;

@@ -58,6 +58,17 @@ suite('huddle status', () => {
     assert.equal(stderr, 'code 0\n');
   });
 
+  test('names commands that reach this Huddle, with --json as without', async (t) => {
+    const error = { code: 'timeout', message: 'asking: no end', hint: 'See: huddle history shop' } as const;
+    const { folder } = await running(t, appStatus('shop', { error }));
+    for (const how of [[], ['--json']]) {
+      const { stdout } = await start('status', '-c', folder, ...how).ended;
+      assert.ok(stdout.includes(`See: huddle -c ${folder} history shop`), stdout);
+    }
+    const child = watching(t, 'status', '--watch', '--json', '-c', folder);
+    await child.said(({ stdout }) => stdout.includes(`See: huddle -c ${folder} history shop`));
+  });
+
   test('says when its output cannot be written', async (t) => {
     const { folder } = await running(t, appStatus('shop'));
     const line = `"$0" "$1" status -c "$2" > /dev/full`;
