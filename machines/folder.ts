@@ -80,13 +80,17 @@ function settled(folder: Folder): Folder & { steps: Step[] } {
   const steps: Step[] = [];
   const files = { ...folder.files };
   const slots = { ...folder.slots };
+  const staying = Object.values(slots).filter(({ state }) => state !== 'leaving');
+  const slotOf = new Map(staying.map((slot) => [slot.file, slot]));
   for (const file of Object.keys(files).sort()) {
     const entry = files[file];
     if (entry === undefined || entry.config === null) continue;
-    const slot = Object.values(slots).find((candidate) => candidate.file === file && candidate.state !== 'leaving');
+    const slot = slotOf.get(file);
     const { config, name } = entry;
-    const refusal = obstacle(entry, config, Object.values(slots));
-    files[file] = { ...entry, refusal };
+    // Who has its place was compared with all others when it came, and who came later with it.
+    const hasPlace = slot !== undefined && isSame(slot.config, config);
+    const refusal = hasPlace ? null : obstacle(entry, config, Object.values(slots));
+    if (refusal !== entry.refusal) files[file] = { ...entry, refusal };
     if (refusal !== null) {
       if (slot?.state !== 'due') continue;
       steps.push({ type: 'start', name: slot.name, config: slot.config });

@@ -42,6 +42,24 @@ suite('the plan for a folder', () => {
     assert.deepEqual(plan(once).steps, []);
   });
 
+  test('compares a new file with all others, and none of those with each other again', () => {
+    let looks = 0;
+    const watched = (name: string): AppConfig => {
+      const config = at(`/srv/${name}`);
+      return {
+        ...config,
+        get repository() {
+          looks += 1;
+          return config.repository;
+        },
+      };
+    };
+    const settled = ['a', 'b', 'c', 'd'].map((name) => slot(name, { config: watched(name) }));
+    const files = settled.map(({ file, config }) => entry(file, { config }));
+    assert.deepEqual(steps(folder([...files, entry('new.json')], settled)), ['start new']);
+    assert.equal(looks, settled.length);
+  });
+
   test('configures an app whose file has changed', () => {
     const config = appConfig({ repository: { localPath: '/srv/shop' }, timing: { minimum: 5, maximum: null } });
     const planned = plan(folder([entry('shop.json', { config })], [slot('shop')]));
