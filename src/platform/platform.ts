@@ -130,8 +130,8 @@ export interface Platform {
   isSameStart(written: number, read: number): boolean;
   /** Looks at every process, at least at those that are not older than `since`. */
   readTable(since: number): Table;
-  /** Whether a process could write to this file; false where that cannot be asked. */
-  holdsForWriting(pid: number, path: string): boolean;
+  /** Whether a process, as a table shows it, could write to this file; false where that cannot be asked. */
+  holdsForWriting(entry: ProcessEntry, path: string): boolean;
   /** What a process uses, null when it has ended; null where nobody can tell cheaply. */
   readonly usageOf: ((pid: number) => ProcessUsage | null) | null;
   /** null: by signals, to everyone that the table shows. */

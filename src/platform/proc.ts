@@ -180,19 +180,52 @@ function readMark(pid: number): string | null {
 }
 
 /** Whether a process could write to this file: who only reads a log, as `tail -f` does, has no part in it. */
-export function holdsForWriting(pid: number, path: string): boolean {
-  if (!isReadable(pid)) return false;
-  const files = unlessGone(() => readdirSync(`/proc/${pid}/fd`)) ?? [];
-  return files.some((file) => isFile(`/proc/${pid}/fd/${file}`, path) && isForWriting(pid, file));
+export function holdsForWriting(entry: ProcessEntry, path: string): boolean {
+  const namesakes = filesOf(entry).get(basename(path)) ?? [];
+  return namesakes.some((file) => isFile(file, path) && isForWriting(file));
 }
 
-function isFile(link: string, path: string): boolean {
+/** A link in `/proc/PID/fd`, and where it leads. */
+interface OpenFile {
+  readonly link: string;
+  readonly target: string;
+}
+
+/** What a process has open, by name. */
+type OpenFiles = ReadonlyMap<string, readonly OpenFile[]>;
+
+const openFiles = new WeakMap<ProcessEntry, OpenFiles>();
+
+/** As of the first question about this entry of a table: a hundred apps ask about the same strangers in one turn. */
+function filesOf(entry: ProcessEntry): OpenFiles {
+  const known = openFiles.get(entry);
+  if (known !== undefined) return known;
+  const files = isReadable(entry.pid) ? readFiles(`/proc/${entry.pid}/fd`) : [];
+  const named = Map.groupBy(files, ({ target }) => basename(target).replace(/ \(deleted\)$/, ''));
+  openFiles.set(entry, named);
+  return named;
+}
+
+function readFiles(folder: string): OpenFile[] {
+  const names = unlessGone(() => readdirSync(folder)) ?? [];
+  return names.map((name) => ({ link: `${folder}/${name}`, target: targetOf(`${folder}/${name}`) }));
+}
+
+function targetOf(link: string): string {
   try {
-    const target = readlinkSync(link);
-    if (target === path || target === `${path} (deleted)`) return true;
-    // Seen from another mount namespace the same file has another path. Ask the file itself only where its name is
-    // right: to look at a stranger's file may hang with its network.
-    if (basename(target) !== basename(path)) return false;
+    return readlinkSync(link);
+  } catch {
+    return ''; // It was closed meanwhile.
+  }
+}
+
+/**
+ * Seen from another mount namespace the same file has another path. The file itself is asked only where its name is
+ * right: to look at a stranger's file may hang with its network.
+ */
+function isFile({ link, target }: OpenFile, path: string): boolean {
+  if (target === path || target === `${path} (deleted)`) return true;
+  try {
     const [its, ours] = [statSync(link), statSync(path)];
     return its.dev === ours.dev && its.ino === ours.ino;
   } catch {
@@ -200,7 +233,7 @@ function isFile(link: string, path: string): boolean {
   }
 }
 
-function isForWriting(pid: number, file: string): boolean {
-  const flags = /^flags:\s*([0-7]+)/m.exec(slurp(`/proc/${pid}/fdinfo/${file}`)?.toString('latin1') ?? '')?.[1];
+function isForWriting({ link }: OpenFile): boolean {
+  const flags = /^flags:\s*([0-7]+)/m.exec(slurp(link.replace('/fd/', '/fdinfo/'))?.toString('latin1') ?? '')?.[1];
   return flags !== undefined && (Number.parseInt(flags, 8) & 3) !== 0; // O_ACCMODE: 0 is read-only
 }

@@ -58,12 +58,13 @@ export function membersOf(tree: Tree, table?: Table): Identity[] {
   return members;
 }
 
-function belongs({ pid, startTime, session, mark }: MarkedEntry, { root, isVouchedFor, known, log }: Tree): boolean {
+function belongs(entry: MarkedEntry, { root, isVouchedFor, known, log }: Tree): boolean {
+  const { pid, startTime, session, mark } = entry;
   if (known.get(pid) === startTime || (isVouchedFor && session === root.pid)) return true;
   // A mark says to whom a process belongs, whatever it holds open: another release, a script's daemon. Who has written
   // over its own (nginx, for its title) is still of its session, and two releases of an app share a log.
   const whose = mark === '' ? (sessions.get(session) ?? '') : mark;
-  return whose === '' ? log !== null && here.holdsForWriting(pid, log) : whose === root.mark;
+  return whose === '' ? log !== null && here.holdsForWriting(entry, log) : whose === root.mark;
 }
 
 /** Every process whose mark begins like this, and what descends from them. */
