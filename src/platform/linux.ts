@@ -3,7 +3,7 @@ import { Failure } from '../../machines/failure.ts';
 import { errorCode } from './error-code.ts';
 import type { Platform } from './platform.ts';
 import { posix } from './posix.ts';
-import { holdsForWriting, readEntry, readTable, readUsage, sightOf } from './proc.ts';
+import { holdsForWriting, openCensus, readEntry, readTable, readUsage, sightOf } from './proc.ts';
 
 /** Linux, and what resembles it: /proc, util-linux. */
 export const linux: Platform = {
@@ -37,6 +37,7 @@ export const linux: Platform = {
   holdsForWriting,
   usageOf: readUsage,
   sightOf,
+  openCensus,
   wholeLookEvery: 4,
 };
 

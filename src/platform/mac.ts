@@ -44,6 +44,7 @@ export const mac: Platform = {
   holdsForWriting: () => false,
   usageOf: null,
   sightOf: () => null,
+  openCensus: () => null,
   wholeLookEvery: 40,
 };
 

@@ -49,6 +49,13 @@ export interface Sight {
   close(): void;
 }
 
+/** Who there is on the whole machine, counted at one question. */
+export interface Census {
+  /** Whether anybody may have come or gone since it was last asked; a zombie is there until it is reaped. */
+  hasChanged(): boolean;
+  close(): void;
+}
+
 /** What one process uses. */
 export interface ProcessUsage {
   /** Resident; bytes. */
@@ -138,6 +145,8 @@ export interface Platform {
   readonly treeEnding: TreeEnding | null;
   /** Keeps sight of a process that is no child of ours; null where it is not to be had. */
   sightOf(pid: number): Sight | null;
+  /** null where nobody can tell. */
+  openCensus(): Census | null;
   /** Without sight: every so many looks a process is looked at whole, as its pid may be somebody else's. */
   readonly wholeLookEvery: number;
 }

@@ -59,6 +59,7 @@ export const windows: Platform = {
   usageOf: null,
   treeEnding: { killTree, orphansOf },
   sightOf: () => null,
+  openCensus: () => null,
   wholeLookEvery: 240,
 };
 

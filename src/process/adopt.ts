@@ -2,7 +2,7 @@ import type { ProcessReport } from '../../machines/slots.ts';
 import { faultPoint } from '../fault.ts';
 import { here } from '../platform/here.ts';
 import { isTaken } from '../platform/pid.ts';
-import type { Sight } from '../platform/platform.ts';
+import type { Census, Sight } from '../platform/platform.ts';
 import { isAlive } from './identity.ts';
 import type { RunningProgram } from './program.ts';
 import { type Root, treeOf } from './tree.ts';
@@ -58,12 +58,16 @@ const watched = new Set<Watched>();
 let timer: NodeJS.Timeout | undefined;
 let looks = 0;
 
+/** Answers for all of them where it can. */
+let census: Census | null = null;
+
 /** Whether one of them has been found a zombie: init, whose children they are, is not one that reaps at once. */
 let areZombiesLeft = false;
 
 /** One timer serves all of them. */
 function whenGone(root: Root, gone: () => void): () => void {
   const one = { root, sight: here.sightOf(root.pid), gone };
+  if (watched.size === 0) census = here.openCensus();
   watched.add(one);
   timer ??= setInterval(look, lookEvery).unref();
   return () => forget(one);
@@ -71,11 +75,18 @@ function whenGone(root: Root, gone: () => void): () => void {
 
 function look(): void {
   looks += 1;
+  if (areAllThere()) return;
   for (const one of watched) {
     if (isThere(one)) continue;
     forget(one);
     one.gone();
   }
+}
+
+/** Nobody has come or gone on the whole machine. But a zombie has not gone: every few looks each one is asked. */
+function areAllThere(): boolean {
+  const hasChanged = census?.hasChanged() ?? true;
+  return !hasChanged && !areZombiesLeft && looks % closeLookEvery !== 0;
 }
 
 function forget(one: Watched): void {
@@ -84,6 +95,9 @@ function forget(one: Watched): void {
   if (watched.size > 0) return;
   clearInterval(timer);
   timer = undefined;
+  census?.close();
+  census = null;
+  areZombiesLeft = false;
 }
 
 function isThere({ root, sight }: Watched): boolean {

@@ -12,6 +12,13 @@ import type { Root } from '../../src/process/tree.ts';
 import { treeOf } from '../../src/process/tree.ts';
 import { never } from './workshop.ts';
 
+/** Whether the kernel can be asked how many there are. */
+function isTold(): boolean {
+  const census = here.openCensus();
+  census?.close();
+  return census !== null;
+}
+
 const since = 1_700_000_000_000;
 
 suite('A program that is taken over', () => {
@@ -41,6 +48,41 @@ suite('A program that is taken over', () => {
     const { ended } = adopt(root);
     child.kill('SIGKILL');
     await ended();
+  });
+
+  test('is asked for only now and then while nobody on the machine comes or goes', async (t) => {
+    const { child, root } = await someone(t);
+    const closed = t.mock.fn();
+    t.mock.method(here, 'openCensus', () => ({ hasChanged: () => false, close: closed }));
+    const kill = t.mock.method(process, 'kill');
+    const looks = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const glances: number[] = [];
+    const glance = () => {
+      glances.push(kill.mock.callCount());
+      looks[glances.length - 1]?.resolve();
+      return child.signalCode === null;
+    };
+    t.mock.method(here, 'sightOf', () => ({ glance, close: () => undefined }));
+    const { ended } = adopt(root);
+    await alive(Promise.all(looks.map(({ promise }) => promise)));
+    assert.equal(glances[0], glances[1]);
+    child.kill('SIGKILL');
+    await ended();
+    assert.equal(closed.mock.callCount(), 1);
+  });
+
+  test('is asked for when anybody has come or gone', { skip: !isTold() && 'nobody tells' }, async (t) => {
+    const census = here.openCensus();
+    t.after(() => census?.close());
+    assert.equal(census?.hasChanged(), true);
+    // Somebody may come just then, but not each time.
+    while (census?.hasChanged());
+    const { child } = await someone(t);
+    assert.equal(census?.hasChanged(), true);
+    while (census?.hasChanged());
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('exit', resolve));
+    assert.equal(census?.hasChanged(), true);
   });
 
   test('is told of no more once it has been left, and keeps no descriptor', async (t) => {
