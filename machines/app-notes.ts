@@ -16,7 +16,7 @@ import {
 } from './app-context.ts';
 import { appSlots } from './app-slots.ts';
 import type { Rejection, Revision } from './facts.ts';
-import type { Failure } from './failure.ts';
+import { Failure } from './failure.ts';
 import { acceptance, withRejection } from './policy.ts';
 import type { Asked, Opened, Pulled } from './slots.ts';
 
@@ -35,7 +35,7 @@ export const appNotes = appSlots.extend({
       const { facts, now, config, program } = context;
       const isGood = program.revision === facts.good && facts.previous !== null;
       const isProving = isGood && facts.provingUntil !== null && now() <= facts.provingUntil;
-      return { condemned: isProving && config.deployment.rollback ? event.failure : null };
+      return { condemned: isProving && config.deployment.rollback ? condemnation(context, event.failure) : null };
     }),
     noteOpened: assign(({ context }, opened: Opened) => {
       const facts = { ...context.facts, branch: opened.branch };
@@ -246,6 +246,13 @@ export const appNotes = appSlots.extend({
 function placeIn({ config }: AppContext, directory: string | null | undefined): Place {
   const { localPath } = config.repository;
   return { localPath, directory: directory ?? localPath };
+}
+
+/** Why the good revision is gone back from: what its program says of another try of its own does not come true. */
+function condemnation({ name, facts }: AppContext, { code, doing, subject, reason, cause }: Failure): Failure {
+  const again = `huddle deploy ${name} ${facts.good?.slice(0, 7)}`;
+  const hint = `Its own output is in logs/app.log. Push a new commit, or try it again by name: ${again}`;
+  return new Failure(code, { doing, subject, reason, hint, cause });
 }
 
 function leaveFor(event: AppEvent): Leave | null {

@@ -147,6 +147,16 @@ suite('the life of an app', () => {
     );
     assert.equal(stage.facts().good, 'a');
     assert.equal(stage.facts().previous, null);
+
+    // What it says of another try is so: of itself there is none.
+    const tries = () => stage.world.deeds.filter((deed) => deed === 'spawn b').length;
+    const before = tries();
+    await stage.pass(7200);
+    assert.equal(tries(), before);
+    const why = failureOf(stage.app.getSnapshot().context);
+    assert.equal(why?.code, 'crash-limit');
+    assert.match(why.hint, /Push a new commit, or try it again by name: huddle deploy \w+ b$/);
+    assert.doesNotMatch(why.hint, /every/);
   });
 });
 
