@@ -128,7 +128,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           send(options.filesOnly ? withoutProgram(report, paths.folder) : report);
           for (const name of namesChanged(before, root.getSnapshot().context.files))
             changes.publish({ type: 'app', name });
-          if (report.type === 'config.read') void endOrphans(office, desk, root.getSnapshot());
+          if (report.type !== 'config.read') return;
+          if (Object.keys(before).length === 0)
+            log.write('info', 'there are no apps yet: huddle init writes an example');
+          void endOrphans(office, desk, root.getSnapshot());
         },
         failed: (failure) => {
           fatal = failure;

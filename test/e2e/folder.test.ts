@@ -55,6 +55,18 @@ suite('The hot folder', { concurrency: 2 }, () => {
     await huddle.stop();
   });
 
+  test('where there is none yet, the log says how to begin', async (t) => {
+    const stage = await scene(t);
+    const empty = stage.startHuddle();
+    await empty.logged(/there are no apps yet: huddle -c \S+ init writes an example/);
+    await empty.stop();
+    await writeFile(stage.file('shop.json'), '{');
+    const broken = stage.startHuddle();
+    await broken.until('shop', ({ error }) => error !== null, 'read');
+    await broken.stop();
+    assert.doesNotMatch(broken.log, /no apps/);
+  });
+
   test('a rewrite with the same meaning does nothing', async (t) => {
     const stage = await scene(t);
     const { huddle, status, sections } = await runningShop(stage);
