@@ -169,7 +169,9 @@ export const programSetup = setup({
   delays: {
     settle: ({ context }) => context.config.application.settle * 1000,
     readyTimeout: ({ context }) => context.config.application.readyTimeout * 1000,
-    crashWindow: ({ context }) => context.config.application.crashWindow * 1000,
+    /** Of no exits there is nothing to forget, and nobody need wake up for it. */
+    crashWindow: ({ context: { exits, config } }) =>
+      exits === 0 ? longestTimer : config.application.crashWindow * 1000,
     crashDelay: ({ context }) => restartDelay(context),
     retry: ({ context }) =>
       context.config.application.retry === 0 ? longestTimer : context.config.application.retry * 1000,

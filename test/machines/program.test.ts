@@ -317,6 +317,13 @@ suite('a program that exits', () => {
     assert.equal(stage.state(), 'backing off');
   });
 
+  test('does nothing at the end of a crash window without exits: a hundred apps would all wake up for it', async () => {
+    const stage = await up(appConfig({ application: { crashWindow: 30 } }));
+    const before = stage.child();
+    await stage.pass(31);
+    assert.equal(stage.child(), before);
+  });
+
   test('is given up at its crash limit, and tried again after retry, once', async () => {
     const stage = await up(appConfig({ application: { crashLimit: 3, retry: 100 } }));
     for (let exits = 0; exits < 3; exits++) {
