@@ -9,6 +9,12 @@ import type { Source } from './source.ts';
 /** Not by `import`: see `src/control/client.ts`. */
 const { createServer } = process.getBuiltinModule('node:http');
 
+/**
+ * Only its owner can be slow on the socket, which needs no guard but against mistakes: connections are looked through less
+ * often than on the network, as each look is a timer that wakes an idle Huddle. Milliseconds.
+ */
+const connectionsCheckingInterval = 30_000;
+
 /** The control API while it is served. */
 export interface Control {
   /** False when nobody is served any more, and somebody could be: the socket has been removed, its folder is there. */
@@ -28,7 +34,7 @@ export async function serveControl(
   options: { heartbeat?: number } = {},
 ): Promise<Control> {
   await removeStale(path);
-  const server = createServer(bounds);
+  const server = createServer({ ...bounds, connectionsCheckingInterval });
   const close = attend(server, source, { from: 'socket', admit: () => null, heartbeat: options.heartbeat });
   await listen(server, path);
   const ours = inodeOf(path);
