@@ -10,7 +10,7 @@ import { steadyTime } from '../clock.ts';
 import { probe as look } from '../health/probe.ts';
 import type { ProgramRecord, Programs } from '../ledger/app-ledger.ts';
 import { mustStand, orRefused } from '../ledger/paths.ts';
-import { appendTo } from '../logs/open.ts';
+import { appendTo, tellOpened } from '../logs/open.ts';
 import { adoptProgram } from '../process/adopt.ts';
 import { endByForce } from '../process/end.ts';
 import { bootId } from '../process/identity.ts';
@@ -112,6 +112,7 @@ function adopt(input: ProcessInput, desk: Desk, trees: Trees, report: Scene['rep
   );
   if (!record) return null;
   if (programs[input.side] !== record) desk.ledger.rememberPrograms(swapped(programs));
+  tellOpened(desk.paths.appLog);
   const adopted = adoptProgram(record, { log: desk.paths.appLog, since: record.since }, report);
   if (adopted.tree === null) return adopted;
   return led(adopted, { tree: adopted.tree, mark: record.mark, isLed: true }, trees);

@@ -8,7 +8,7 @@ import type { ProcessReport } from '../../machines/slots.ts';
 import { errorCode } from '../ledger/paths.ts';
 import { faultPoint } from '../fault.ts';
 import { tail } from '../logs/follow.ts';
-import { appendTo } from '../logs/open.ts';
+import { appendTo, tellOpened } from '../logs/open.ts';
 import { adoptProgram } from '../process/adopt.ts';
 import { endByForce } from '../process/end.ts';
 import { bootId, type Identity, isAlive } from '../process/identity.ts';
@@ -119,6 +119,7 @@ function keep(
   };
   if (found !== null && isAlive(found) && isSameDoor(found.settings, settings)) {
     root = found;
+    tellOpened(desk.paths.proxyLog);
     running = adoptProgram(found, { log: desk.paths.proxyLog, since: found.since }, heard);
   } else begin();
 

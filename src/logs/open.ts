@@ -10,7 +10,7 @@ export interface Owner {
 
 const listeners = new Set<(path: string) => void>();
 
-/** Calls `opened` with the path of each log that is opened to be written to, until what is returned is called. */
+/** Calls `opened` with the path of each log that somebody begins to write to, until what is returned is called. */
 export function whenOpened(opened: (path: string) => void): () => void {
   listeners.add(opened);
   return () => void listeners.delete(opened);
@@ -27,11 +27,16 @@ export function appendTo(path: string, owner?: Owner): number {
     // Readable too: the end of what a test has said is looked at.
     const descriptor = openSync(path, 'a+', 0o640);
     if (owner) fchownSync(descriptor, owner.uid, owner.gid);
-    for (const opened of listeners) opened(path);
+    tellOpened(path);
     return descriptor;
   } catch (error) {
     throw refused(error, 'opening', path);
   }
+}
+
+/** Says that a log is written to which somebody else has opened: an earlier Huddle, for a program that is taken over. */
+export function tellOpened(path: string): void {
+  for (const opened of listeners) opened(path);
 }
 
 /** One attempt's part of `deploy.log`. */

@@ -47,7 +47,7 @@ interface Seen extends Look {
 }
 
 /** Rounds from one that asks whether what is watched is still there to the next: a folder may have been moved away. */
-const doubtfulRoundEvery = 12;
+const doubtEvery = 12;
 
 /** A wait for an event in a folder. */
 interface Vigil {
@@ -60,7 +60,8 @@ interface Vigil {
 
 /**
  * Starts looking after logs. An event tells that a log which had come to rest is written to again, or removed; so nothing
- * is looked at in a round but what cannot be watched, and once a minute the folders: a `stat` (some 5 µs) each.
+ * is looked at in a round but what cannot be watched, and once a minute the folders: a `stat` (some 5 µs) each. Where all is
+ * watched, that is the only round.
  */
 export function createRotator({ every, files, warn }: RotatorInput): Rotator {
   const period = every * 1_000;
@@ -70,7 +71,7 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
   const woken = new Map<string, number>();
   let seen: ReadonlyMap<string, Seen> = new Map();
   let nextRound = performance.now() + Math.min(second, period);
-  let rounds = 0;
+  let nextDoubt = nextRound;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let looking: Promise<void> = Promise.resolve();
@@ -79,11 +80,13 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
     if (stopped) return;
     const started = performance.now();
     const round = all || started >= nextRound;
-    if (round) nextRound = started + period;
     const listed = [...files()];
     const paths = new Set(listed.map(({ path }) => path));
     const isDue = ({ path }: RotatedLog) => woken.has(dirname(path)) || (seen.get(path)?.due ?? 0) <= started;
-    if (round && rounds++ % doubtfulRoundEvery === 0) forgetReplaced();
+    if (round && started >= nextDoubt) {
+      forgetReplaced();
+      nextDoubt = started + doubtEvery * period;
+    }
     const logs = listed.filter((log) => all || isDue(log) || (round && !isWatched(log)));
     const since = new Map(woken);
     woken.clear();
@@ -99,6 +102,9 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
     }
     seen = found;
     if (round && logs.length > 0) awaitEvents();
+    // Where an event would tell of everything, a round would look at nothing.
+    if (listed.every(isWatched)) nextRound = nextDoubt;
+    else nextRound = round ? started + period : Math.min(nextRound, started + period);
     plan();
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -84,6 +84,21 @@ suite('The rotator', () => {
     await rotator.look();
     assert.equal(warnings.length, 2, warnings.join('\n'));
     assert.equal(statSync(log.path).size, 300_000);
+  });
+
+  test('takes no rounds while an event would tell of everything, and looks at once when one does', async (t) => {
+    const log = { path: put(scratch(t), 'app.log', 50_000), size: 0.1, keep: 3 };
+    const every = 0.2;
+    let asked = performance.now();
+    const files = () => {
+      asked = performance.now();
+      return [log];
+    };
+    const rotator = createRotator({ every, files, warn: () => {} });
+    t.after(() => rotator.stop());
+    await until('it rests', () => performance.now() - asked > 5 * every * 1000);
+    appendFileSync(log.path, 'a line of 16 b.\n'.repeat(10_000));
+    await until('the log is bounded', () => filesOf(log.path).length > 1);
   });
 
   test('looks no more once it is stopped', async (t) => {
