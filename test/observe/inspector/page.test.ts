@@ -1,23 +1,20 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, suite, test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { StatelyActorEvent, StatelyInspectionEvent } from '@statelyai/inspect';
-import { type Browser, chromium, type Frame, type Page } from 'playwright-core';
+import type { Browser, Frame, Page } from 'playwright-core';
 import { inspectorPage } from '../../../src/observe/inspector/page.ts';
 import { eventually } from '../../e2e/harness.ts';
 import { servedOnTcp } from '../../control/visitor.ts';
 import { appConfig } from '../../machines/config.ts';
+import { openBrowser, skip } from '../dashboard/browser.ts';
 import { standInFile } from './stand-in.ts';
 import { openTheatre, serve } from './theatre.ts';
 
 // A real browser on the real page; the viewer is a stand-in on an origin of its own, with the package's own receiver.
-
-const executablePath = '/usr/bin/chromium';
-const skip = existsSync(executablePath) ? false : `${executablePath} is not installed`;
 
 const standIn: RequestListener = ({ url = '/' }, response) => {
   const { contentType, body } = standInFile(url);
@@ -39,7 +36,7 @@ const sockets = (requests: readonly string[]) => requests.filter((url) => url.st
 suite('The page of the inspector', { skip }, () => {
   let browser: Browser;
   before(async () => {
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+    browser = await openBrowser();
   });
   after(() => browser.close());
 
