@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, lstat, mkdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { suite, test } from 'node:test';
@@ -22,12 +22,15 @@ const commands = ['sh', 'git', 'mv', 'rm', 'ln', 'mkdir', 'rmdir', 'touch', 'cat
 /** Lays out commands that count themselves and die, with their whole process group, before number `AT`. */
 async function countingCommands(folder: string): Promise<void> {
   await mkdir(folder);
-  const usual = '/usr/local/bin:/usr/bin:/bin';
+  const usual = ['/usr/local/bin', '/usr/bin', '/bin'];
   for (const name of commands) {
-    const script = `#!/bin/bash
-exec 9>> ${folder}/count; flock 9; echo ${name} >&9; n=$(wc -l < ${folder}/count); exec 9>&-
+    const real = usual.map((bin) => join(bin, name)).find(existsSync) ?? name;
+    // A number belongs to who makes its file: `-C` lets nobody else do so. No process is started for it.
+    const script = `#!/bin/sh
+set -C; n=1
+until { echo ${name} > ${folder}/count-$n; } 2>/dev/null; do n=$((n + 1)); done
 if [ "$n" -eq "$AT" ]; then kill -9 0; fi
-exec "$(PATH=${usual} type -P ${name})" "$@"
+exec ${real} "$@"
 `;
     await writeFile(join(folder, name), script);
     await chmod(join(folder, name), 0o755);
@@ -180,8 +183,9 @@ suite('a Huddle that is killed between any two commands', { concurrency: 2 }, ()
             await ways[story.way](at.place(), revisions);
             await story.after(at, revisions);
           } catch (error) {
-            const count = (await readFile(join(at.folder, 'counting/count'), 'utf8')).split('\n');
-            throw new Error(`killed before command ${number}: ${count.slice(-6).join(' ')}`, { cause: error });
+            const last = [5, 4, 3, 2, 1, 0].map((back) => join(at.folder, `counting/count-${number - back}`));
+            const names = last.filter((file) => existsSync(file)).map((file) => readFileSync(file, 'utf8').trim());
+            throw new Error(`killed before command ${number}: ${names.join(' ')}`, { cause: error });
           }
           if (!isKilled) break;
           kills += 1;
