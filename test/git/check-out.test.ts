@@ -48,7 +48,7 @@ suite('a checkout', { concurrency: 3 }, () => {
     await deployed(at, { 'a.txt': 'a' });
     git(at.author, 'checkout', '--quiet', '--orphan', 'anew');
     git(at.author, 'rm', '-rqf', '.');
-    const revision = await at.push({ 'b.txt': 'b' }, { force: true });
+    const revision = await at.push({ 'b.txt': 'b' });
     assert.equal(await deploy(at.place()), null);
     assert.deepEqual(await tree(at.local), { 'b.txt': 'b' });
     assert.equal(git(at.local, 'rev-parse', 'main'), revision);

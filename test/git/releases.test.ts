@@ -201,7 +201,7 @@ suite('the releases on disk', { concurrency: 3 }, () => {
     const one = await at.push({ 'a.txt': 'a' });
     await release(at.place(), one);
     git(at.author, 'checkout', '--quiet', '--orphan', 'anew');
-    const two = await at.push({ 'b.txt': 'b' }, { force: true });
+    const two = await at.push({ 'b.txt': 'b' });
     await release(at.place(), two);
     const half = await fetched(at, { 'c.txt': 'c' });
     await prepareRelease(at.place(), wanted(half), patience);

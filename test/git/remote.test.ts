@@ -76,7 +76,7 @@ suite('asking a remote', () => {
     const { tip } = await openWorkingCopy(place, 'tip', patience);
     assert.equal((await askRemote(place, 'main', patience)).tip, tip);
     git(at.author, 'reset', '--quiet', '--hard', 'HEAD~2');
-    const forced = await at.push({ 'a.txt': '5' }, { force: true });
+    const forced = await at.push({ 'a.txt': '5' });
     assert.equal((await askRemote(place, 'main', patience)).tip, forced);
     assert.equal(git(at.local, 'rev-list', '--count', 'origin/main'), '2');
     assert.throws(() => git(at.local, 'cat-file', '-e', oldest));
@@ -105,7 +105,7 @@ suite('asking a remote', () => {
     const next = await at.push();
     assert.equal((await askRemote(at.place(), 'main', patience)).tip, next);
     git(at.author, 'commit', '--quiet', '--amend', '-m', 'Otherwise');
-    const forced = await at.push({ 'x.txt': 'x' }, { force: true });
+    const forced = await at.push({ 'x.txt': 'x' });
     assert.equal((await askRemote(at.place(), 'main', patience)).tip, forced);
     assert.equal(git(at.local, 'cat-file', '-t', forced), 'commit');
   });
@@ -171,7 +171,7 @@ suite('fetching a revision', { concurrency: 3 }, () => {
     const lost = await at.push();
     git(at.remote, 'config', 'uploadpack.allowAnySHA1InWant', 'true');
     git(at.author, 'reset', '--quiet', '--hard', 'HEAD~1');
-    await at.push({}, { force: true });
+    await at.push({});
     await openWorkingCopy(at.place(), 'tip', patience);
     const fetched = await fetchRevision(at.place(), { branch: 'main', revision: lost, from: null }, patience);
     assert.equal(fetched.revision, lost);

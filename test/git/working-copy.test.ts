@@ -119,6 +119,7 @@ suite('opening a working copy', { concurrency: 3 }, () => {
     git(at.author, 'checkout', '--quiet', '--orphan', 'other');
     git(at.author, 'rm', '-rqf', '.');
     const revision = await at.push({ 'b.txt': 'b' });
+    git(at.author, 'push', '--quiet', 'origin', 'HEAD:main');
     const place = at.place({ remotePath: other });
     assert.equal((await openWorkingCopy(place, 'tip', patience)).tip, revision);
     assert.equal((await checkOut(place, { revision, branch: 'main' }, patience)).saved, null);
