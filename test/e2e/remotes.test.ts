@@ -205,7 +205,7 @@ suite('Remotes', { concurrency: 2 }, () => {
     await huddle.live('shop', old);
     await repo.git('reset', '--quiet', '--hard', 'HEAD~1');
     const rewritten = await repo.commit(plain('rewritten'));
-    await repo.forcePush();
+    await repo.push();
     await huddle.live('shop', rewritten);
     assert.ok(!existsSync(join(stage.copy('shop'), 'only-old')));
     assert.equal(await git(stage.copy('shop'), 'status', '--porcelain'), '');

@@ -120,13 +120,13 @@ export class World {
     await this.repo.git('reset', '--quiet', '--soft', 'HEAD~1');
     await this.repo.git('commit', '--quiet', '--amend', '--message', version);
     this.revisions.set(version, await this.repo.git('rev-parse', 'HEAD'));
-    await this.repo.forcePush();
+    await this.repo.push();
   }
 
   /** Takes the last version back. */
   async withdraw(): Promise<void> {
     await this.repo.git('reset', '--quiet', '--hard', 'HEAD~1');
-    await this.repo.forcePush();
+    await this.repo.push();
   }
 
   /** The revision of a version, of whatever edition: `v1+edited`. */
