@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { request } from 'node:http';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Not by `import`: see `src/control/client.ts`. */
+const { request } = process.getBuiltinModule('node:http');
 
 /** `status --json`, as the contract words it: written down apart from the source, so that a change there is seen here. */
 export interface AppStatus {
@@ -140,10 +143,12 @@ export class Huddle {
   /** Waits until an app's status, now or as an event tells it from now on, is what is wanted. */
   async until(name: string, wanted: (status: AppStatus) => boolean, what: string): Promise<AppStatus> {
     const fits = (status: AppStatus) => status.name === name && wanted(status);
-    const from = this.seen.length;
+    let looked = this.seen.length;
     return await this.#eventually(`${name}: ${what}`, async () => {
-      const told = this.seen.slice(from).find(fits);
-      return told ?? (await this.status()).find(fits);
+      const told = this.seen.slice(looked);
+      looked += told.length;
+      // Who has just been told need not ask.
+      return told.length > 0 ? told.find(fits) : (await this.status()).find(fits);
     });
   }
 
@@ -229,7 +234,7 @@ export class Huddle {
   /** Follows the events for as long as Huddle lives, connecting anew when the stream breaks. */
   async #listen(): Promise<void> {
     while (!this.#over) {
-      await this.#stream().catch(() => undefined);
+      if (existsSync(this.#socket)) await this.#stream().catch(() => undefined);
       await sleep(10);
     }
   }
