@@ -43,24 +43,27 @@ async function cloneAs(repository: GitRepository, wanted: string | null, format:
   const { gitDir, workTree, remote, place } = repository;
   const { remote: name } = place.repository;
   const real: RealConfig = new Map(format === 'sha1' ? [] : [['extensions.objectformat', [format]]]);
+  const tracking = (branch: string) =>
+    [
+      [`branch.${branch}.remote`, name],
+      [`branch.${branch}.merge`, `refs/heads/${branch}`],
+    ] as const;
   await makeLocalPath(repository);
   await layOutRepository(repository, format, [
     [`remote.${name}.url`, remote.address],
     [`remote.${name}.fetch`, `+refs/heads/*:refs/remotes/${name}/*`],
+    ...(wanted === null ? [] : tracking(checkedName(wanted, 'branch'))),
   ]);
   await enter(repository, real);
   const branch = checkedName(wanted ?? (await findDefaultBranch(repository)), 'branch');
   const tip = await fetchBranch(repository, branch, { tags: true });
-  const tracking =
-    configEntry(`branch.${branch}.remote`, name) + configEntry(`branch.${branch}.merge`, `refs/heads/${branch}`);
-  await runScript(
-    repository,
-    'cd "$1"; cat >> config; printf "ref: refs/heads/%s\\n" "$2" > HEAD',
-    [gitDir, branch],
-    tracking,
-  );
-  await enter(repository, real);
-  await runScript(repository, `cd "$1"; cat > ${clonedMark}; sync -f "$2"`, [gitDir, workTree], `${remote.address}\n`);
+  if (wanted === null) {
+    // Only a repository can ask for the branch. Its config has changed then, so it is entered again.
+    await runScript(repository, 'cd "$1"; cat >> config', [gitDir], configText(tracking(branch)));
+    await enter(repository, real);
+  }
+  const script = `cd "$1"; printf 'ref: refs/heads/%s\\n' "$3" > HEAD; cat > ${clonedMark}; sync -f "$2"`;
+  await runScript(repository, script, [gitDir, workTree, branch], `${remote.address}\n`);
   return { branch, tip };
 }
 
@@ -103,10 +106,9 @@ mkdir -p huddle objects/info objects/pack refs/heads refs/tags info
 cat > config
 echo 'ref: refs/heads/main' > HEAD
 `;
-  await runScript(
-    repository,
-    script,
-    [repository.gitDir],
-    config.map(([key, value]) => configEntry(key, value)).join(''),
-  );
+  await runScript(repository, script, [repository.gitDir], configText(config));
+}
+
+function configText(entries: readonly (readonly [string, string])[]): string {
+  return entries.map(([key, value]) => configEntry(key, value)).join('');
 }

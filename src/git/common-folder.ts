@@ -88,10 +88,9 @@ const makeFolder = `
 cd "$1"
 ${dropShallow}
 mkdir -p huddle/common/info huddle/raw/info huddle/broken objects/info objects/pack refs/heads logs
-for kind in common raw; do
-  ln -sfn ../../objects ../../refs ../../packed-refs ../../logs ../../shallow ../../worktrees "huddle/$kind"
-done
-ln -sfn ../common/config huddle/raw/config
+set -- ../../objects ../../refs ../../packed-refs ../../logs ../../shallow ../../worktrees
+ln -sfn "$@" huddle/common
+ln -sfn "$@" ../common/config huddle/raw
 echo '* -text -ident -filter -working-tree-encoding' > huddle/raw/info/attributes
 umask 077
 cat > huddle/common/config.new
