@@ -10,10 +10,12 @@ import { appPrefix, folderMark } from './process/mark.ts';
 
 // What the config files say, on its way from the folder to the root.
 
-/** The apps whose file came, went, or is another one than before. */
+/** The apps whose file came, went, or is another one than before; and their namesakes, in whose status it shows. */
 export function namesChanged(before: Folder['files'], now: Folder['files']): Set<string> {
   const entries = [...Object.values(before), ...Object.values(now)];
-  return new Set(entries.filter((entry) => before[entry.file] !== now[entry.file]).map(({ name }) => name));
+  const changed = entries.filter(({ file }) => before[file] !== now[file]);
+  const names = new Set(changed.map(({ name }) => name.toLowerCase()));
+  return new Set(entries.map(({ name }) => name).filter((name) => names.has(name.toLowerCase())));
 }
 
 interface ConfigListener {
