@@ -95,6 +95,9 @@ suite('A limit that is reached', { concurrency: 3 }, () => {
     assert.equal(told.error?.code, 'limit-reached', `${told.error?.message}`);
     assert.match(told.error?.message ?? '', /starts no more processes/);
     assert.equal(told.program?.pid, before.program?.pid);
+    // Else that would be the next program.
+    const waiting = stage.processes().filter(({ command }) => command.includes('waits to become a program'));
+    for (const { pid } of waiting) process.kill(pid, 'SIGKILL');
     process.kill(before.program?.pid ?? 0, 'SIGKILL');
     await huddle.logged(/starts no more processes.*next try in 2 s/);
     await huddle.until('shop', ({ program }) => program?.state === 'backing off', 'not given up');
