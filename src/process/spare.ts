@@ -103,20 +103,34 @@ function spawnWaiting(shell: string, env: Environment): ChildProcess | null {
   }
 }
 
+/**
+ * Names that a shell sets itself, takes for numbers or refuses to set (`OPTIND`, `RANDOM`, `PPID`, `UID`), in dash, bash,
+ * busybox and the Korn shells.
+ */
+const shellsOwn =
+  /^(BASH|COMP|EPOCH|FUNC|HIST|KSH|OPT)|ID$|^(COLUMNS|DIRSTACK|ERRNO|GROUPS|LINENO|LINES|MAILCHECK|PGRP|RANDOM|SECONDS|SHELLOPTS|SHLVL|SRANDOM|TMOUT|_)$/;
+
+/** What a shell can name; of its environment it may drop the rest. */
+const nameable = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** Whether a shell exports a variable just as it is told. */
+function isPlain(name: string): boolean {
+  return nameable.test(name) && !shellsOwn.test(name);
+}
+
 /** One command of the shell's, in braces: cut short it is none. Null when the spare's environment has too much in it. */
 function lineOf({ argv, directory, environment }: Role, log: string, known: Environment): string | null {
   const isTooMuch = Object.keys(known).some((name) => environment[name] === undefined);
   // What a shell or env(1) would take for something else.
   if (isTooMuch || /^-|=/.test(argv[0] ?? '')) return null;
-  const news = Object.entries(environment).filter(([name, value]) => known[name] !== value);
-  const [ours = [], users = []] = [true, false].map((own) =>
-    news.filter(([name]) => /^(HUDDLE_|PWD$)/.test(name) === own).map(([name, value]) => quoted(`${name}=${value}`)),
-  );
-  // What a user has named may mean something to a shell too (`OPTIND`, `ENV`): that goes past it.
-  const through = users.length === 0 ? [] : ['/usr/bin/env', ...users];
+  const news = Object.entries(environment).filter(([name, value]) => known[name] !== value || !nameable.test(name));
+  const told = (isWanted: (name: string) => boolean) =>
+    news.filter(([name]) => isWanted(name)).map(([name, value]) => quoted(`${name}=${value}`));
+  const rest = told((name) => !isPlain(name));
+  const through = rest.length === 0 ? [] : ['/usr/bin/env', ...rest];
   const become = [...through, ...argv.map(quoted)].join(' ');
-  const place = `cd ${quoted(directory)} && unset OLDPWD && export ${ours.join(' ')}`;
-  return `{ ${place} && exec ${become} </dev/null >>${quoted(log)} 2>&1; }\n`;
+  const place = `cd ${quoted(directory)} && unset OLDPWD && export ${told(isPlain).join(' ')}`;
+  return `{ exec >>${quoted(log)} 2>&1; ${place} && exec ${become} </dev/null; }\n`;
 }
 
 function quoted(text: string): string {

@@ -27,36 +27,53 @@ async function ready(t: TestContext): Promise<{ workshop: Workshop; spare: numbe
 
 const pidOf = ({ alive }: Started): number => alive.root.pid;
 
+/** What a process sees of how it was started; `_` is a shell's own word. */
+const show = `
+  const { _, ...env } = process.env;
+  const session = require('node:fs').readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ').slice(2, 4).join(' ');
+  const umask = process.umask();
+  const sorted = Object.fromEntries(Object.entries(env).sort());
+  console.log(JSON.stringify({ argv: process.argv.slice(1), cwd: process.cwd(), session, umask, env: sorted }, null, 1));`;
+
 suite('A waiting shell', { skip: needsLinux }, () => {
   test('becomes a program that was started before, which cannot tell', async (t) => {
+    process.env["Huddle's-own"] = 'kept';
+    t.after(() => delete process.env["Huddle's-own"]);
     const { workshop, spare } = await ready(t);
-    const script = join(workshop.copy, 'show.sh');
-    // `_` is the shell's own: who is started through one, as every line is, sees another.
-    const show = `env | grep -v '^_=' | sort; pwd -P; printf '<%s>' "$@"; ps -o pgid=,sid= -p $$; ulimit -n; umask`;
-    writeFileSync(script, `#!/bin/sh\n${show}\n`, { mode: 0o755 });
-    const application = {
-      start: [script, 'a b', "it's", '$HOME', '', 'two\nlines'],
-      environment: {
-        QUOTED: `'"$HOME"\`id\`\\`,
-        LINES: 'one\ntwo\n',
-        ENV: '/nowhere',
-        PATH: process.env['PATH'] ?? '',
-      },
+    const environment = {
+      PLAIN: 'one',
+      QUOTED: `'"$HOME"\`id\`\\`,
+      PATH: process.env['PATH'] ?? '',
+      ENV: '/nowhere',
+      IFS: 'e',
+      lower: 'case',
+      // A shell has its own ideas of these, or cannot name them.
+      OPTIND: 'abc',
+      PPID: '1',
+      RANDOM: 'x',
+      UID: 'y',
+      SHLVL: '7',
+      LINES: 'one\ntwo\n',
+      'odd-name': 'z',
     };
-    const seen = async (isKnown: boolean) => {
+    const told = async (start: string[], isKnown: boolean) => {
       const from = workshop.output().length;
-      const started = workshop.start(application, { isKnown });
-      const pid = pidOf(started);
-      await exitOf(started);
-      const marked = workshop.output().slice(from).replaceAll(started.input.mark, 'MARK');
-      return { pid, text: marked.replaceAll(new RegExp(` *\\b${pid}\\b`, 'g'), ' PID') };
+      const started = workshop.start({ start, environment }, { isKnown });
+      assert.deepEqual(await exitOf(started), { code: 0, signal: null });
+      const text = workshop.output().slice(from).replaceAll(started.input.mark, 'MARK');
+      return { pid: pidOf(started), lines: text.replaceAll(String(pidOf(started)), 'PID').split('\n') };
     };
-    const cast = await seen(true);
-    const spawned = await seen(false);
+    const program = ['node', '-e', show, 'a b', "it's", '$HOME', '', 'two\nlines'];
+    const cast = await told(program, true);
+    const spawned = await told(program, false);
     assert.equal(cast.pid, spare);
     assert.notEqual(spawned.pid, spare);
-    assert.match(cast.text, /HUDDLE_MARK=MARK[^]*<a b><it's><\$HOME><><two\nlines> PID PID\n/);
-    assert.equal(cast.text, spawned.text);
+    assert.deepEqual(cast.lines, spawned.lines);
+    const all = cast.lines.join('\n');
+    assert.match(all, /"HUDDLE_MARK": "MARK"/);
+    assert.match(all, /"OPTIND": "abc"/);
+    assert.match(all, /"Huddle's-own": "kept"/);
+    assert.match(all, /"session": "PID PID"/);
   });
 
   test('becomes one that reads nothing, writes to its log alone, and holds nothing else', async (t) => {
@@ -121,7 +138,7 @@ suite('A waiting shell', { skip: needsLinux }, () => {
   test('gets its line whole or does nothing', (t) => {
     const workshop = new Workshop(t);
     const flag = join(workshop.folder, 'flag');
-    const line = `{ cd '/' && exec touch '${flag}' </dev/null >>'/dev/null' 2>&1; }\n`;
+    const line = `{ exec >>'/dev/null' 2>&1; cd '/' && exec touch '${flag}' </dev/null; }\n`;
     for (let length = 0; length < line.length - 3; length++) {
       spawnSync('/bin/sh', ['-s'], { input: line.slice(0, length), timeout: 10_000 });
       assert.throws(() => readFileSync(flag), { code: 'ENOENT' }, line.slice(0, length));
