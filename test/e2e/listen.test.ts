@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { suite, test, type TestContext } from 'node:test';
 import { eventually, program, scene, type Sections } from './harness.ts';
-import { ask, load, type Load } from './load.ts';
+import { ask, ended, load } from './load.ts';
 import { alive, freePort } from './proc.ts';
 import type { Files } from './repository.ts';
 
@@ -120,12 +120,6 @@ suite('An app with a socket of Huddle’s', { concurrency: 2, skip: isHere !== t
     await huddle.stop();
   });
 });
-
-/** What failed, and the answers in order. */
-async function ended(visits: Load): Promise<readonly [string[], string[]]> {
-  const { failed, seen } = await visits.end();
-  return [failed, [...seen].toSorted()];
-}
 
 function isRefused(at: number | string): Promise<boolean> {
   return new Promise((resolve) => {

@@ -18,8 +18,16 @@ export interface Load {
   end(): Promise<Count>;
 }
 
-/** Clients that ask again and again, each over a connection for each request or over one that it keeps; at most until the test ends. */
-export function load(t: Pick<TestContext, 'after'>, port: number, clients: number, isKept = false): Load {
+/**
+ * Clients that ask again and again, each over a connection for each request or over one that it keeps; at most until the test
+ * ends. Where to is asked before each request when it may change.
+ */
+export function load(
+  t: Pick<TestContext, 'after'>,
+  port: number | (() => number),
+  clients: number,
+  isKept = false,
+): Load {
   const count: Count = { requests: 0, seen: new Set(), failed: [] };
   const enough = new AbortController();
   t.after(() => enough.abort());
@@ -27,11 +35,11 @@ export function load(t: Pick<TestContext, 'after'>, port: number, clients: numbe
     const agent = isKept && new Agent({ keepAlive: true, maxSockets: 1 });
     while (!enough.signal.aborted) {
       count.requests += 1;
-      await ask(port, agent).then(
+      await ask(typeof port === 'number' ? port : port(), agent).then(
         (answer) => count.seen.add(answer),
         (error: NodeJS.ErrnoException) => count.failed.push(error.code ?? error.message),
       );
-      await sleep(5); // So that there is something left of the machine for those who answer.
+      await sleep(10); // So that there is something left of the machine for those who answer.
     }
     if (agent !== false) agent.destroy();
   };
@@ -44,6 +52,12 @@ export function load(t: Pick<TestContext, 'after'>, port: number, clients: numbe
       return count;
     },
   };
+}
+
+/** What failed of a load, and the answers in order. */
+export async function ended(visits: Load): Promise<readonly [string[], string[]]> {
+  const { failed, seen } = await visits.end();
+  return [failed, [...seen].toSorted()];
 }
 
 /** The answer of whoever serves HTTP on a port of this machine; rejects where it is not 200. */

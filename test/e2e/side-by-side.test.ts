@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync } fro
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually, program, scene, type Scene, type Sections } from './harness.ts';
+import { ask, ended, load, type Load } from './load.ts';
 import { alive } from './proc.ts';
 import type { Files } from './repository.ts';
 
@@ -12,6 +12,7 @@ const release = (version: string): Files => ({ 'beside.mjs': program('beside.mjs
 
 /** Where the switch script writes the port of the release in charge. */
 const front = (stage: Scene) => join(stage.root, 'front');
+const portOf = (stage: Scene) => Number(readFileSync(front(stage), 'utf8'));
 
 /** An app side by side, whose switch script says where requests are to go. */
 function besideSections(stage: Scene, remote: string, more: Sections = {}): Sections {
@@ -30,33 +31,13 @@ function besideSections(stage: Scene, remote: string, more: Sections = {}): Sect
   };
 }
 
-/** Asks the release in charge again and again until it is ended; what it was answered, and what failed. */
-function visitor(stage: Scene) {
-  const seen = new Set<string>();
-  const failed: string[] = [];
-  let asked = 0;
-  const end = new AbortController();
-  const visit = async () => {
-    while (!end.signal.aborted) {
-      const port = readFileSync(front(stage), 'utf8').trim();
-      asked += 1;
-      try {
-        const response = await fetch(`http://127.0.0.1:${port}/`);
-        seen.add((await response.text()).split(' ')[0] ?? '');
-      } catch (error) {
-        failed.push(`${port}: ${String((error as Error).cause ?? error)}`);
-      }
-      await sleep(5);
-    }
-  };
-  const visits = visit();
-  return {
-    async end() {
-      end.abort();
-      await visits;
-      return { seen: [...seen], failed, asked };
-    },
-  };
+/** Somebody who asks the release in charge again and again. */
+const visitor = (t: TestContext, stage: Scene) => load(t, () => portOf(stage), 1);
+
+/** What failed, and the versions that have answered, in order. */
+async function met(visits: Load): Promise<readonly [string[], string[]]> {
+  const [failed, seen] = await ended(visits);
+  return [failed, [...new Set(seen.map((answer) => answer.split(' ')[0] ?? ''))]];
 }
 
 /** An app that serves its first release. */
@@ -77,12 +58,10 @@ suite('A deployment side by side', { concurrency: 2 }, () => {
     const { stage, repo, first, huddle, before } = await served(t);
     const current = join(stage.copy('shop'), 'current');
     assert.equal(readlinkSync(current), `releases/${short(first)}`);
-    const visits = visitor(stage);
+    const visits = visitor(t, stage);
     const second = await repo.publish(release('v2'));
     const after = await huddle.live('shop', second);
-    const { failed, seen, asked } = await visits.end();
-    assert.deepEqual(failed, [], `${failed.length} of ${asked} failed`);
-    assert.deepEqual(seen.toSorted(), ['v1', 'v2']);
+    assert.deepEqual(await met(visits), [[], ['v1', 'v2']]);
     assert.notEqual(after.program?.pid, before.program?.pid);
     assert.equal(readlinkSync(current), `releases/${short(second)}`);
     assert.deepEqual(stage.story(), ['start v1', 'start v2', 'stop v1']);
@@ -90,21 +69,18 @@ suite('A deployment side by side', { concurrency: 2 }, () => {
     await eventually('it has gone this way', () => way.test(huddle.states('shop').join(' ')));
     const [, last] = await stage.historyOf('shop', second);
     assert.deepEqual([last?.result, last?.downtime], ['deployed', 0]);
-    const port = readFileSync(front(stage), 'utf8').trim();
-    const told = await (await fetch(`http://127.0.0.1:${port}/`)).text();
-    assert.equal(told, `v2 ${short(second)} ${realpathSync(current)}\n`);
+    assert.equal(await ask(portOf(stage)), `v2 ${short(second)} ${realpathSync(current)}`);
     await huddle.stop();
     assert.deepEqual(stage.livePrograms(), []);
   });
 
   test('that is not accepted leaves the old process alone, and is told as rolled back', async (t) => {
     const { stage, repo, first, huddle, before } = await served(t);
-    const visits = visitor(stage);
+    const visits = visitor(t, stage);
     const bad = await repo.publish(release('bad'));
     const entry = (await stage.historyOf('shop', bad)).at(-1);
     const after = await huddle.live('shop', first);
-    const { failed, seen } = await visits.end();
-    assert.deepEqual([failed, seen], [[], ['v1']]);
+    assert.deepEqual(await met(visits), [[], ['v1']]);
     assert.deepEqual(after.program, before.program);
     assert.deepEqual(after.rejected, [bad]);
     assert.equal(after.error?.code, 'not-accepted');
@@ -125,8 +101,7 @@ suite('A deployment side by side', { concurrency: 2 }, () => {
     const after = await huddle.live('shop', first);
     assert.deepEqual(after.program, before.program);
     assert.equal(after.error?.code, 'script-failed');
-    const port = readFileSync(front(stage), 'utf8').trim();
-    assert.match(await (await fetch(`http://127.0.0.1:${port}/`)).text(), /^v1 /);
+    assert.match(await ask(portOf(stage)), /^v1 /);
     await huddle.stop();
   });
 
@@ -137,12 +112,11 @@ suite('A deployment side by side', { concurrency: 2 }, () => {
     const second = await repo.publish(release('v2'));
     await huddle.live('shop', second);
     await rename(repo.remote, `${repo.remote}.away`);
-    const visits = visitor(stage);
+    const visits = visitor(t, stage);
     const { code, stderr } = await stage.run('-c', stage.dir, 'rollback', 'shop');
     assert.equal(code, 0, stderr);
     const after = await huddle.live('shop', first);
-    const { failed, seen } = await visits.end();
-    assert.deepEqual([failed, seen.toSorted()], [[], ['v1', 'v2']]);
+    assert.deepEqual(await met(visits), [[], ['v1', 'v2']]);
     assert.deepEqual([after.rejected, after.pinned], [[second], true]);
     assert.equal(readFileSync(join(stage.root, 'made'), 'utf8'), 'made\nmade\n');
     await huddle.stop();
@@ -182,7 +156,7 @@ suite('A deployment side by side', { concurrency: 2 }, () => {
 
   test('starts an edited program beside the one that serves', async (t) => {
     const { stage, repo, huddle, before } = await served(t);
-    const visits = visitor(stage);
+    const visits = visitor(t, stage);
     const environment = { JOURNAL: stage.journalFile, COLOUR: 'blue' };
     await stage.writeConfig('shop', besideSections(stage, repo.remote, { application: { environment } }));
     await huddle.until(
@@ -204,7 +178,7 @@ suite('A Huddle that is killed', { concurrency: 2 }, () => {
       const { stage, repo, first, huddle } = await served(t, { scripts: { 'post-pull': 'sleep 0.3' } });
       const second = await repo.publish(release('v2'));
       await huddle.until('shop', (app) => app.state === state, state);
-      const visits = visitor(stage);
+      const visits = visitor(t, stage);
       await huddle.kill9();
       const programs = stage.livePrograms();
       const next = stage.startHuddle();
@@ -213,8 +187,8 @@ suite('A Huddle that is killed', { concurrency: 2 }, () => {
       assert.ok([first, second].includes(taken.revision ?? ''));
       await next.live('shop', second);
       await eventually('one program is left', () => stage.livePrograms().length === 1);
-      const { failed, asked } = await visits.end();
-      assert.deepEqual(failed, [], `${failed.length} of ${asked} failed`);
+      const { failed, requests } = await visits.end();
+      assert.deepEqual(failed, [], `${failed.length} of ${requests} failed`);
       await next.stop();
     });
   }
