@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { suite, test } from 'node:test';
 import { eventually, plain, scene, type Scene, type Sections } from './harness.ts';
 import type { AppStatus, Huddle } from './command.ts';
@@ -16,7 +17,12 @@ async function runningShop(
   const sections = stage.sections('shop', repo.remote, { timing: { minimum: 3600 } });
   await stage.writeConfig('shop', sections);
   const huddle = stage.startHuddle();
-  const status = await huddle.live('shop', first);
+  await huddle.live('shop', first);
+  // The events come by a connection of their own, so that the answer may be ahead of them.
+  const status = await eventually('the events have told the same', async () => {
+    const now = await huddle.app('shop');
+    return isDeepStrictEqual(huddle.seen.at(-1), now) && now;
+  });
   return { repo, huddle, status, sections, remote: repo.remote, first };
 }
 
