@@ -245,7 +245,8 @@ function failed(failure: Failure, retryIn: number | null, end: string): Sentence
 }
 
 function exited(exit: Exit, ran: number, retryIn: number | null): Sentence {
-  const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
+  // Of a program that was taken over only its end can be seen.
+  const how = exit.signal === null ? `with exit code ${exit.code ?? 'unknown'}` : `by ${exit.signal}`;
   const what = `program ended ${how} after ${duration(ran)}`;
   if (retryIn !== null) return warn(`${what}; starting it again ${inTime(retryIn)}`);
   return exit.code === 0 ? info(what) : warn(`${what}; not started again`);

@@ -5,14 +5,18 @@ import { isTaken } from '../platform/pid.ts';
 import type { Census, Sight } from '../platform/platform.ts';
 import { isAlive } from './identity.ts';
 import type { RunningProgram } from './program.ts';
+import { keepSpare } from './spare.ts';
 import { type Root, treeOf } from './tree.ts';
 
 // Taking over what an earlier Huddle has started: it is no child of ours, so that its end has to be looked for.
 
-/** How often it is looked whether adopted processes are there, milliseconds: an end is to be known within 250. */
+/**
+ * How often it is looked whether adopted processes are there, milliseconds: an end is to be known within 250. Where init
+ * does not reap at once the first one is a zombie, which only a close look tells.
+ */
 const lookEvery = 240;
 
-/** Of so many looks one tells zombies as well, which costs twice as much. */
+/** Of so many looks one asks each process, whatever the census says, and tells zombies as well, which costs twice as much. */
 const closeLookEvery = 8;
 
 /**
@@ -25,6 +29,7 @@ export function adoptProgram(
   report: (report: ProcessReport) => void,
 ): RunningProgram {
   faultPoint('program.adopt.after');
+  keepSpare(root.mark);
   let isLeft = false;
   const tell = (fact: ProcessReport) => {
     if (!isLeft) report(fact);

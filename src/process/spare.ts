@@ -26,7 +26,7 @@ interface Spare {
 const calm = 250;
 
 /** In the place of an app's name, which is never empty. */
-const nobody = '';
+const noApp = '';
 
 let spare: Spare | null = null;
 let timer: NodeJS.Timeout | undefined;
@@ -36,7 +36,7 @@ export function keepSpare(mark: string): void {
   const { spareShell } = here;
   if (spareShell === null) return;
   clearTimeout(timer);
-  timer = setTimeout(() => (spare ??= fork(spareShell, newMark(folderPart(mark), nobody))), calm).unref();
+  timer = setTimeout(() => (spare ??= fork(spareShell, newMark(folderPart(mark), noApp))), calm).unref();
 }
 
 /**
@@ -44,7 +44,7 @@ export function keepSpare(mark: string): void {
  * to become has become it by then, and carries that mark.
  */
 export async function endSpares(folder: string): Promise<void> {
-  await endMarked(appPrefix(folder, nobody));
+  await endMarked(appPrefix(folder, noApp));
 }
 
 /**
@@ -108,10 +108,13 @@ function spawnWaiting(shell: string, env: Environment): ChildProcess | null {
  * busybox and the Korn shells.
  */
 const shellsOwn =
-  /^(BASH|COMP|EPOCH|FUNC|HIST|KSH|OPT)|ID$|^(COLUMNS|DIRSTACK|ERRNO|GROUPS|LINENO|LINES|MAILCHECK|PGRP|RANDOM|SECONDS|SHELLOPTS|SHLVL|SRANDOM|TMOUT|_)$/;
+  /^(BASH|COMP|EPOCH|FUNC|HIST|KSH|OPT)|ID$|^(COLUMNS|DIRSTACK|ERRNO|GROUPS|IFS|LINENO|LINES|MAILCHECK|PGRP|RANDOM|SECONDS|SHELLOPTS|SHLVL|SRANDOM|TMOUT|_)$/;
 
 /** What a shell can name; of its environment it may drop the rest. */
 const nameable = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** What a shell does not take from its environment, but begins anew. */
+const begunAnew = /^(IFS|OPTIND|PPID)$/;
 
 /** Whether a shell exports a variable just as it is told. */
 function isPlain(name: string): boolean {
@@ -121,9 +124,11 @@ function isPlain(name: string): boolean {
 /** One command of the shell's, in braces: cut short it is none. Null when the spare's environment has too much in it. */
 function lineOf({ argv, directory, environment }: Role, log: string, known: Environment): string | null {
   const isTooMuch = Object.keys(known).some((name) => environment[name] === undefined);
-  // What a shell or env(1) would take for something else.
-  if (isTooMuch || /^-|=/.test(argv[0] ?? '')) return null;
-  const news = Object.entries(environment).filter(([name, value]) => known[name] !== value || !nameable.test(name));
+  // env(1) would take it for something else.
+  if (isTooMuch || /^-|=/.test(argv[0] ?? '') || Object.keys(environment).some((name) => name.startsWith('-')))
+    return null;
+  const isKept = (name: string) => nameable.test(name) && !begunAnew.test(name);
+  const news = Object.entries(environment).filter(([name, value]) => known[name] !== value || !isKept(name));
   const told = (isWanted: (name: string) => boolean) =>
     news.filter(([name]) => isWanted(name)).map(([name, value]) => quoted(`${name}=${value}`));
   const rest = told((name) => !isPlain(name));

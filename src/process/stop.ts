@@ -31,7 +31,10 @@ export async function endGently(tree: Tree, request: StopRequest, abort: AbortSi
   const ask = (members: readonly Identity[], signal: string | null): void => {
     for (const member of members) {
       asked.add(keyOf(member));
-      if (signal !== null) sendSignal(member, signal);
+      if (signal === null) continue;
+      sendSignal(member, signal);
+      // Who was stopped hears it then, as under systemd: a Huddle may have died while it was killing it.
+      sendSignal(member, 'SIGCONT');
     }
   };
   const found = membersOf(tree, await readTableSoon());

@@ -178,6 +178,11 @@ const said: Readonly<Record<News['type'], readonly Said[]>> = {
       'program ended by SIGSEGV after 3.2 s; starting it again in 4 s',
     ],
     [
+      { type: 'program exited', exit: { code: null, signal: null }, ran: 76, retryIn: 0 },
+      'warn',
+      'program ended with exit code unknown after 76 s; starting it again at once',
+    ],
+    [
       { type: 'program exited', exit: { code: 0, signal: null }, ran: 3.2, retryIn: null },
       'info',
       'program ended with exit code 0 after 3.2 s',

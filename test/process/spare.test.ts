@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
+import { adoptProgram } from '../../src/process/adopt.ts';
+import { identifyChild } from '../../src/process/identity.ts';
 import { appPrefix, newMark } from '../../src/process/mark.ts';
 import { endSpares } from '../../src/process/spare.ts';
 import { markedWith } from '../../src/process/tree.ts';
@@ -37,8 +39,13 @@ const show = `
 
 suite('A waiting shell', { skip: needsLinux }, () => {
   test('becomes a program that was started before, which cannot tell', async (t) => {
-    process.env["Huddle's-own"] = 'kept';
-    t.after(() => delete process.env["Huddle's-own"]);
+    for (const [name, value] of [
+      ["Huddle's-own", 'kept'],
+      ['PPID', '1'],
+    ] as const) {
+      process.env[name] = value;
+      t.after(() => delete process.env[name]);
+    }
     const { workshop, spare } = await ready(t);
     const environment = {
       PLAIN: 'one',
@@ -99,6 +106,26 @@ suite('A waiting shell', { skip: needsLinux }, () => {
       ['process.failed'],
     );
     assert.equal(await spareOf(workshop), spare);
+  });
+
+  test('is not asked to pass on what env(1) would take for an option', async (t) => {
+    const { workshop, spare } = await ready(t);
+    const environment = { '-u': 'x' };
+    const started = workshop.start({ start: ['sh', '-c', 'exit 5'], environment }, { isKnown: true });
+    assert.notEqual(pidOf(started), spare);
+    assert.deepEqual(await exitOf(started), { code: 5, signal: null });
+  });
+
+  test('is there for a program that was taken over, too', async (t) => {
+    const workshop = new Workshop(t);
+    const mark = newMark(workshop.hash, 'shop');
+    const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
+    t.after(() => child.kill('SIGKILL'));
+    await once(child, 'spawn');
+    const root = { ...identifyChild(child.pid ?? 0), mark };
+    const { leave } = adoptProgram(root, { log: workshop.log, since: Date.now() }, () => {});
+    await spareOf(workshop);
+    leave();
   });
 
   test('that was killed is missed by nobody', async (t) => {

@@ -43,6 +43,14 @@ suite('Stopping gently ends', () => {
     assert.equal(started.reports.at(-1)?.type, 'process.exited');
   });
 
+  test('who was stopped when the signal came, as a Huddle that is killed while it kills may leave behind', async (t) => {
+    const workshop = new Workshop(t);
+    const started = await workshop.startFixture('setsid.sh', 2);
+    for (const pid of workshop.pids()) process.kill(pid, 'SIGSTOP');
+    await endGently(started.alive, term, AbortSignal.timeout(5_000));
+    assert.deepEqual(workshop.living(), []);
+  });
+
   test('nothing that a program starts to clean up before that has finished', async (t) => {
     const workshop = new Workshop(t);
     const { alive } = await workshop.startFixture('tidy.sh', 1);
