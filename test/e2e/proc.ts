@@ -30,6 +30,13 @@ export function alive(pid: number): boolean {
   return stat !== '' && !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
 }
 
+/** Whether it is the shell that a living Huddle has waiting, to become a program. */
+export function isSpare({ pid, command }: Found): boolean {
+  const parent = Number(/^PPid:\s*(\d+)$/m.exec(read(`/proc/${pid}/status`))?.[1]);
+  const isHuddles = read(`/proc/${parent}/cmdline`).includes('huddle.cjs');
+  return isHuddles && command === '/bin/sh -s waits to become a program of huddle';
+}
+
 /** The environment that a process was started with. */
 export function environmentOf(pid: number): Record<string, string> {
   const pairs = read(`/proc/${pid}/environ`)

@@ -4,6 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually, plain, scene } from '../harness.ts';
+import { isSpare } from '../proc.ts';
 
 /** Nobody's: RLIMIT_NPROC counts all that a user runs. */
 const user = 54_321;
@@ -96,8 +97,7 @@ suite('A limit that is reached', { concurrency: 3 }, () => {
     assert.match(told.error?.message ?? '', /starts no more processes/);
     assert.equal(told.program?.pid, before.program?.pid);
     // Else that would be the next program.
-    const waiting = stage.processes().filter(({ command }) => command.includes('waits to become a program'));
-    for (const { pid } of waiting) process.kill(pid, 'SIGKILL');
+    for (const { pid } of stage.processes().filter(isSpare)) process.kill(pid, 'SIGKILL');
     process.kill(before.program?.pid ?? 0, 'SIGKILL');
     await huddle.logged(/starts no more processes.*next try in 2 s/);
     await huddle.until('shop', ({ program }) => program?.state === 'backing off', 'not given up');

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppStatus, Huddle } from '../command.ts';
-import { alive, type Found, processesOf } from '../proc.ts';
+import { alive, environmentOf, isSpare, processesOf } from '../proc.ts';
 import { doorkeepers, factsOf, inLedger, inTree, recordsOf, wrong } from './on-disk.ts';
 import { ask } from './visitor.ts';
 import { quietJournal, type World } from './world.ts';
@@ -186,26 +186,6 @@ export function inProcesses(world: World, wanted: readonly number[]): string[] {
     .map(({ pid, command }) => `left running: ${pid} ${command.slice(0, 60)}`);
 }
 
-/** The shell that a living Huddle has waiting, to become a program. */
-function isSpare({ pid, command }: Found): boolean {
-  const parent = Number(/^PPid:\s*(\d+)$/m.exec(textOf(`/proc/${pid}/status`))?.[1]);
-  const isHuddles = textOf(`/proc/${parent}/cmdline`).includes('huddle.cjs');
-  return isHuddles && command === '/bin/sh -s waits to become a program of huddle';
-}
-
 function isQuiet(world: World, pid: number): boolean {
-  return existsSync(world.stage.copy('quiet')) && isOf(pid, 'quiet');
-}
-
-function isOf(pid: number, app: string): boolean {
-  return textOf(`/proc/${pid}/environ`).includes(`HUDDLE_APP=${app}\0`);
-}
-
-/** Of a file of /proc; nothing where its process has gone meanwhile. */
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'latin1');
-  } catch {
-    return '';
-  }
+  return existsSync(world.stage.copy('quiet')) && environmentOf(pid)['HUDDLE_APP'] === 'quiet';
 }
