@@ -103,7 +103,7 @@ const parts: readonly Part[] = [
       'src/control/client.ts',
       'src/control/prose.ts',
       'src/control/paste.ts',
-      'src/control/shell-word.ts',
+      'src/platform/shell-word.ts',
       'src/control/link.ts',
       'src/control/tcp-address.ts',
       'src/control/token.ts',

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { shellWord } from '../control/shell-word.ts';
+import { shellWord } from '../platform/shell-word.ts';
 import { Failure } from '../../machines/failure.ts';
 import type { Options } from './options.ts';
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { oneLine } from '../../machines/failure.ts';
-import { shellWord } from '../control/shell-word.ts';
+import { shellWord } from '../platform/shell-word.ts';
 import type { Place } from './place.ts';
 
 export interface Unit {

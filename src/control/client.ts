@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Failure, failureCodes, type FailureParts } from '../../machines/failure.ts';
 import { doing as actions, type Order } from '../../machines/protocol.ts';
 import type { StatePaths } from '../ledger/paths.ts';
-import { shellWord } from './shell-word.ts';
+import { shellWord } from '../platform/shell-word.ts';
 import type { AppStatus } from './status.ts';
 
 /** A server-sent event of the control API. */

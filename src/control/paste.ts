@@ -1,4 +1,4 @@
-import { shellWord } from './shell-word.ts';
+import { shellWord } from '../platform/shell-word.ts';
 import type { AppStatus } from './status.ts';
 
 /** What a user has said of where the config files and the state are, in the words of the command line. */

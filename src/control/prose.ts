@@ -1,5 +1,5 @@
 import type { Failure } from '../../machines/failure.ts';
-import { shellWord } from './shell-word.ts';
+import { shellWord } from '../platform/shell-word.ts';
 import type { Facts, Revision } from '../../machines/facts.ts';
 import type { News } from '../../machines/news.ts';
 import type { Done } from '../../machines/order.ts';

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Failure } from '../../machines/failure.ts';
+import { shellWord } from '../platform/shell-word.ts';
 import type { GitPlace } from './place.ts';
 import { parseRemote, withoutCredentials, type RemoteUrl } from './remote-url.ts';
 
@@ -89,14 +90,10 @@ export function sshCommand(place: GitPlace, isOwnHost: boolean): string {
   if (knownHosts !== null)
     options.push(`UserKnownHostsFile=${forSshConfig(knownHosts)}`, 'GlobalKnownHostsFile=/dev/null');
   if (sshKey !== null && isOwnHost) options.push('IdentitiesOnly=yes', `IdentityFile=${forSshConfig(sshKey)}`);
-  return ['ssh', ...options.flatMap((option) => ['-o', forShell(option)])].join(' ');
+  return ['ssh', ...options.flatMap((option) => ['-o', shellWord(option)])].join(' ');
 }
 
 /** As a word of ssh's config: quoted, with per cent signs kept from being tokens. */
 function forSshConfig(path: string): string {
   return `"${path.replaceAll('%', '%%').replaceAll('"', '\\"')}"`;
-}
-
-function forShell(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { here } from '../platform/here.ts';
+import { shellWord } from '../platform/shell-word.ts';
 import { endMarked } from './end.ts';
 import { type Environment, baseEnvironment } from './environment.ts';
 import { identify } from './identity.ts';
@@ -130,14 +131,10 @@ function lineOf({ argv, directory, environment }: Role, log: string, known: Envi
   const isKept = (name: string) => nameable.test(name) && !begunAnew.test(name);
   const news = Object.entries(environment).filter(([name, value]) => known[name] !== value || !isKept(name));
   const told = (isWanted: (name: string) => boolean) =>
-    news.filter(([name]) => isWanted(name)).map(([name, value]) => quoted(`${name}=${value}`));
+    news.filter(([name]) => isWanted(name)).map(([name, value]) => shellWord(`${name}=${value}`));
   const rest = told((name) => !isPlain(name));
   const through = rest.length === 0 ? [] : ['/usr/bin/env', ...rest];
-  const become = [...through, ...argv.map(quoted)].join(' ');
-  const place = `cd ${quoted(directory)} && unset OLDPWD && export ${told(isPlain).join(' ')}`;
-  return `{ exec >>${quoted(log)} 2>&1; ${place} && exec ${become} </dev/null; }\n`;
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  const become = [...through, ...argv.map(shellWord)].join(' ');
+  const place = `cd ${shellWord(directory)} && unset OLDPWD && export ${told(isPlain).join(' ')}`;
+  return `{ exec >>${shellWord(log)} 2>&1; ${place} && exec ${become} </dev/null; }\n`;
 }
