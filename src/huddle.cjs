@@ -6,7 +6,7 @@ var fs = require('fs');
 var path = require('path');
 var manifest = JSON.parse(fs.readFileSync(path.join(__dirname, '..', 'package.json'), 'utf8'));
 
-var built = path.join(__dirname, '..', 'dist', 'src', 'cli', 'main.js');
+var built = path.join(__dirname, '..', 'dist', 'cli', 'main.js');
 var source = path.join(__dirname, 'cli', 'main.ts');
 
 function newEnough(found, wanted) {

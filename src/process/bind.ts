@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import net from 'node:net';
-import { dirname, extname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { Listen } from '../../machines/config.ts';
 import { Failure, type FailureCode } from '../../machines/failure.ts';
 import { errorCode, refused } from '../ledger/paths.ts';
 import { here } from '../platform/here.ts';
 import { type Holder, holdersOf, listeners } from '../platform/listeners.ts';
+import { ownFile } from '../platform/own-file.ts';
 import { keeperName, type OpenSocket } from './keeper.ts';
 
 /** A socket of our own making, which nobody listens on yet. */
@@ -117,7 +118,7 @@ async function mustBeFree(listen: Listen & { kind: 'unix' }): Promise<void> {
 /** Connections that may wait for a program to take them; the system's own bound (somaxconn) is 4096 as well. */
 const backlog = 4096;
 
-const errand = join(import.meta.dirname, `socket-errand${extname(import.meta.filename)}`);
+const errand = ownFile('process/socket-errand');
 
 /** Begins to listen on sockets that are bound, so that connections wait for whoever accepts them. Throws as `bindSocket`. */
 export async function listenOnce(sockets: readonly BoundSocket[]): Promise<void> {

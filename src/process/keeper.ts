@@ -1,9 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { faultPoint } from '../fault.ts';
+import { ownFile } from '../platform/own-file.ts';
 import { type Identity, identifyChild, isAlive, sendSignal } from './identity.ts';
 import { markVariable } from './mark.ts';
 
@@ -26,7 +27,7 @@ export interface Keeper extends Identity {
   readonly count: number;
 }
 
-const errand = join(import.meta.dirname, `socket-errand${extname(import.meta.filename)}`);
+const errand = ownFile('process/socket-errand');
 
 /** What it reads: who is to run the errand, what the errand is, and where it is to deliver. The FIFO is never at its end. */
 const keeping =

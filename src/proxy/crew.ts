@@ -3,8 +3,9 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../../machines/failure.ts';
 import { refusal } from '../ledger/paths.ts';
+import { ownFile } from '../platform/own-file.ts';
 import { Board } from './board.ts';
-import { beside, type ProxySettings } from './settings.ts';
+import type { ProxySettings } from './settings.ts';
 
 /** What a worker is told. */
 export type Order =
@@ -116,7 +117,7 @@ export class Crew {
     const waiting = { room: Math.ceil(room / this.size), patience: patience * 1000 };
     const listen = { host, port: this.#address?.port ?? port, isShared };
     const data: WorkerData = { memory: this.board.memory, worker: index, ...waiting, listen };
-    const worker = new Worker(beside('worker'), {
+    const worker = new Worker(ownFile('proxy/worker'), {
       workerData: data,
       resourceLimits: { maxYoungGenerationSizeMb: young },
     });

@@ -1,4 +1,4 @@
-import { extname, join } from 'node:path';
+import { ownFile } from '../platform/own-file.ts';
 
 /** What a proxy is started with. */
 export interface ProxySettings {
@@ -37,13 +37,10 @@ export interface Pointing extends Target {
   readonly drainTimeout?: number;
 }
 
-/** The sources run as they are, the built files in their stead: the file of this name that is beside this one. */
-export const beside = (name: string): string => join(import.meta.dirname, name + extname(import.meta.filename));
-
 /**
  * What Huddle starts, and supervises like a program. It ends by SIGTERM when its open requests have been answered, or
  * after the drain timeout, or by a second SIGTERM at once.
  */
 export function startArgv(settings: ProxySettings): string[] {
-  return [process.execPath, beside('main'), JSON.stringify(settings)];
+  return [process.execPath, ownFile('proxy/main'), JSON.stringify(settings)];
 }

@@ -48,7 +48,7 @@ suite('The command', () => {
 
 suite('The guard before the command', () => {
   test('says which Node is wanted where this one is too old, and exits 78', async (t) => {
-    const { run } = packaged(t, { node: '>=99.7', files: ['dist/src/cli/main.js'] });
+    const { run } = packaged(t, { node: '>=99.7', files: ['dist/cli/main.js'] });
     assert.deepEqual(await run(), {
       code: 78,
       stdout: '',
@@ -60,7 +60,7 @@ suite('The guard before the command', () => {
     const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
     const codes = [];
     for (const node of [`>=${major}.${minor}`, `>=${major}.${minor + 1}`, `>=${major - 1}.${minor + 1}`, '>=9.99']) {
-      codes.push((await packaged(t, { node, files: ['dist/src/cli/main.js'] }).run()).code);
+      codes.push((await packaged(t, { node, files: ['dist/cli/main.js'] }).run()).code);
     }
     assert.deepEqual(codes, [0, 78, 0, 0]);
   });
@@ -71,8 +71,8 @@ suite('The guard before the command', () => {
   });
 
   test('takes the built files of a package', async (t) => {
-    const { run } = packaged(t, { files: ['dist/src/cli/main.js'] });
-    assert.equal((await run('a', 'b')).stdout, 'dist/src/cli/main.js a b 1.2.3\n');
+    const { run } = packaged(t, { files: ['dist/cli/main.js'] });
+    assert.equal((await run('a', 'b')).stdout, 'dist/cli/main.js a b 1.2.3\n');
   });
 
   test('takes the sources of a checkout that was never built', async (t) => {
@@ -81,16 +81,16 @@ suite('The guard before the command', () => {
   });
 
   test('takes the build of a checkout as long as no source is newer', async (t) => {
-    const files = ['dist/src/cli/main.js', 'src/cli/main.ts', 'machines/deep/app.ts'];
+    const files = ['dist/cli/main.js', 'src/cli/main.ts', 'machines/deep/app.ts'];
     const { folder, run } = packaged(t, { files });
     const age = (file: string, seconds: number) => utimesSync(join(folder, file), seconds, seconds);
     age('src/huddle.cjs', 1000);
     for (const file of files) age(file, 1000);
-    assert.equal((await run()).stdout, 'dist/src/cli/main.js 1.2.3\n');
+    assert.equal((await run()).stdout, 'dist/cli/main.js 1.2.3\n');
     age('machines/deep/app.ts', 1001);
     assert.equal((await run()).stdout, 'src/cli/main.ts 1.2.3\n');
     rmSync(join(folder, 'machines/deep/app.ts'));
-    assert.equal((await run()).stdout, 'dist/src/cli/main.js 1.2.3\n');
+    assert.equal((await run()).stdout, 'dist/cli/main.js 1.2.3\n');
   });
 });
 

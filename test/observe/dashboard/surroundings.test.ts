@@ -5,8 +5,8 @@ import type { Browser, Page } from 'playwright-core';
 import type { StatelyInspectionEvent } from '@statelyai/inspect';
 import { makeCertificate } from '../../control/certificate.ts';
 import { eventually, plain, scene } from '../../e2e/harness.ts';
+import { askInstalled, installed, startInstalled } from '../../e2e/installed.ts';
 import { standInFile } from '../inspector/stand-in.ts';
-import { askInstalled, installed, startInstalled } from './installed.ts';
 import { linkOf, openBrowser, skip, visit } from './browser.ts';
 
 suite('The dashboard', { skip, concurrency: 2 }, () => {
