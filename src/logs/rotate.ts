@@ -42,9 +42,11 @@ interface Look {
 }
 
 interface Seen extends Look {
-  /** Which file it was before the look; empty: none was there. */
+  /** Which file it was before the look; empty: none was there; `unsought` if it could not be looked whether it was removed. */
   readonly inode: string;
 }
+
+const unsought = '?';
 
 /** Rounds from one that asks whether what is watched is still there to the next: a folder may have been moved away. */
 const doubtEvery = 12;
@@ -92,13 +94,14 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
     woken.clear();
     // As they are before it is looked for removed ones: what is removed later is seen as a change at the next look.
     const inodes = new Map(logs.map(({ path }) => [path, inodeOf(path)]));
-    await seekRemoved(logs, inodes, round);
+    const isSought = await seekRemoved(logs, inodes, round);
     const found = new Map([...seen].filter(([path]) => paths.has(path)));
     for (const log of logs) {
       const last = seen.get(log.path);
       const at = since.get(dirname(log.path)) ?? 0;
       const now = await examine(log, last && { ...last, at: Math.max(last.at, at) });
-      found.set(log.path, { ...now, inode: inodes.get(log.path) ?? '' });
+      const inode = inodes.get(log.path) ?? '';
+      found.set(log.path, isSought ? { ...now, inode } : { ...now, inode: unsought, failing: true });
     }
     seen = found;
     if (round && logs.length > 0) awaitEvents();
@@ -108,19 +111,22 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
     plan();
   }
 
-  /** A look at all processes, but only where a file has gone or become another one, or is new to this Huddle. */
+  /** A look at all processes, but only where a file has gone or become another one, or is new to this Huddle. False if it failed. */
   async function seekRemoved(
     logs: readonly RotatedLog[],
     inodes: ReadonlyMap<string, string>,
     round: boolean,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const isOther = ({ path }: RotatedLog) => seen.get(path)?.inode !== inodes.get(path);
     const suspects = logs.filter((log) => isOther(log) || (round && removed.has(log)));
-    if (suspects.length === 0) return;
+    if (suspects.length === 0) return true;
     try {
       await removed.seek(new Map(suspects.map(({ path }) => [path, seen.get(path)?.size ?? 0])));
+      return true;
     } catch (error) {
-      warn(`looking for removed logs: ${refusal(error)}`);
+      const isKnown = suspects.some(({ path }) => seen.get(path)?.failing);
+      if (!isKnown) warn(`looking for removed logs: ${refusal(error)}; it is tried again`);
+      return false;
     }
   }
 
@@ -135,10 +141,11 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
     }
   }
 
-  /** Whether an event would have told of all that has happened since it was last looked at. */
+  /** Whether an event would have told of all that has happened since it was last looked at, with success. */
   function isWatched({ path }: RotatedLog): boolean {
     const vigil = events.get(dirname(path));
-    return vigil?.wait.isOver() === false && vigil.since <= (seen.get(path)?.at ?? 0);
+    const last = seen.get(path);
+    return last?.failing === false && vigil?.wait.isOver() === false && vigil.since <= last.at;
   }
 
   /** Who watches a folder that has been replaced since sees nothing any more. */

@@ -169,16 +169,17 @@ export class Scene {
   }
 }
 
-/** Waits for a fact that no event tells: looks again every 20 ms, and fails after 30 s. */
+/** Waits for a fact that no event tells: looks again every 20 ms, and fails after 30 s, with what a Huddle has logged. */
 export async function eventually<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
+  huddle?: Huddle,
 ): Promise<T> {
   const end = Date.now() + 30_000;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (Date.now() > end) throw new Error(`not within 30 s: ${what}`);
+    if (Date.now() > end) throw new Error(`not within 30 s: ${what}\n${huddle?.log ?? ''}`);
     await sleep(20);
   }
 }

@@ -67,7 +67,7 @@ suite('Logs', { concurrency: 2 }, () => {
     const before = await huddle.app('shop');
     await eventually('some lines', () => statSync(logOf(stage)).size > 10_000);
     rmSync(logOf(stage));
-    await eventually('it is there again', () => existsSync(logOf(stage)));
+    await eventually('it is there again', () => existsSync(logOf(stage)), huddle);
     const size = sizeOf(stage);
     await eventually('it grows', () => sizeOf(stage) > size + 10_000);
     assert.deepEqual((await huddle.app('shop')).program, before.program);

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, closeSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -45,6 +47,22 @@ suite('A log that is removed', { skip: isLinux ? false : 'needs /proc' }, () => 
     await end(writer, 'SIGTERM');
     await rotator.stop();
     numbersOf(log.path).forEach((number, index) => assert.equal(number, index));
+  });
+
+  test('while its program writes is put back also where it could not be looked for at once', async (t) => {
+    const log = { path: join(scratch(t), 'app.log'), size: 100, keep: 1 };
+    const limit = descriptorLimit(t);
+    const warned = Promise.withResolvers<string>();
+    const rotator = createRotator({ every: 0.5, files: () => [log], warn: warned.resolve });
+    t.after(() => rotator.stop());
+    flood(t, log.path);
+    await until('some lines', () => sizeOf(log.path) > 10_000);
+    await limit(8);
+    rmSync(log.path);
+    const warning = await warned.promise;
+    await limit('');
+    assert.equal(warning, 'looking for removed logs: Huddle has no file descriptors left; it is tried again');
+    await until('it is back', () => existsSync(log.path));
   });
 
   test('is followed on as if nothing had happened', async (t) => {
@@ -153,6 +171,18 @@ suite('A log that is removed', { skip: isLinux ? false : 'needs /proc' }, () => 
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** Sets how many descriptors this process may have; '' is what it was at first. By another one, which needs none for it. */
+function descriptorLimit(t: TestContext): (limit: number | '') => Promise<void> {
+  const setting = 'while read -r limit; do prlimit --pid "$PPID" --nofile="${limit:-$0}:" && echo set; done';
+  const first = execFileSync('sh', ['-c', 'ulimit -Sn'], { encoding: 'utf8' }).trim();
+  const child = spawn('sh', ['-c', setting, first], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.after(() => child.stdin.end('\n'));
+  return async (limit) => {
+    child.stdin.write(`${limit}\n`);
+    await once(child.stdout, 'data');
+  };
 }
 
 function rotating(t: TestContext, logs: readonly RotatedLog[]) {
