@@ -9,6 +9,15 @@ const execute = promisify(execFile);
 /** Files by their paths; null removes one. A path that ends in `.sh` becomes executable. */
 export type Files = Readonly<Record<string, string | null>>;
 
+// One process forks from here for all of it, and not each git: to fork costs a large process more than git has to do.
+const create = `git init --quiet --bare --initial-branch=main "$1"
+git init --quiet --initial-branch=main "$2"
+git -C "$2" remote add origin "$1"`;
+const commit = `git add --all
+git commit --quiet --allow-empty --message "$1"
+git rev-parse HEAD`;
+const push = `git --git-dir="$2" update-ref "$(git symbolic-ref HEAD)" "$(git rev-parse HEAD)"`;
+
 /**
  * A bare remote, and the work clone of the one who pushes to it. What is committed in there goes to the remote's objects
  * at once: a push is one ref then, and not six processes.
@@ -26,10 +35,8 @@ export class Repository {
   static async create(folder: string): Promise<Repository> {
     const repository = new Repository(folder);
     await mkdir(folder, { recursive: true });
-    await git(folder, 'init', '--quiet', '--bare', '--initial-branch=main', repository.remote);
-    await git(folder, 'init', '--quiet', '--initial-branch=main', repository.work);
+    await script(folder, create, [repository.remote, repository.work]);
     await leaveGarbage(repository.remote, repository.work);
-    await repository.git('remote', 'add', 'origin', repository.remote);
     return repository;
   }
 
@@ -42,11 +49,19 @@ export class Repository {
 
   /** Runs git in the work clone; what it printed. */
   async git(...args: string[]): Promise<string> {
-    return await run(this.work, args, { GIT_OBJECT_DIRECTORY: join(this.remote, 'objects') });
+    return await run('git', this.work, args, this.#environment);
+  }
+
+  get #environment(): NodeJS.ProcessEnv {
+    return { GIT_OBJECT_DIRECTORY: join(this.remote, 'objects') };
   }
 
   /** Commits files on the branch that is checked out; the commit's id. */
   async commit(files: Files, message = 'Change'): Promise<string> {
+    return await this.#commit(files, message, commit);
+  }
+
+  async #commit(files: Files, message: string, steps: string): Promise<string> {
     for (const [path, content] of Object.entries(files)) {
       const file = join(this.work, path);
       if (content === null) {
@@ -56,22 +71,21 @@ export class Repository {
       await mkdir(dirname(file), { recursive: true });
       await writeFile(file, content, { mode: path.endsWith('.sh') ? 0o755 : 0o644 });
     }
-    await this.git('add', '--all');
-    await this.git('commit', '--quiet', '--allow-empty', '--message', message);
-    return await this.git('rev-parse', 'HEAD');
+    return await this.#script(steps, message);
   }
 
   /** Makes the remote's branch what is checked out, whether it follows on what was there or not. */
   async push(): Promise<void> {
-    const [revision = '', ref = ''] = (await this.git('rev-parse', 'HEAD', '--symbolic-full-name', 'HEAD')).split('\n');
-    await git(this.remote, 'update-ref', ref, revision);
+    await this.#script(push);
   }
 
   /** Commits and pushes; the commit's id. */
   async publish(files: Files, message = 'Change'): Promise<string> {
-    const revision = await this.commit(files, message);
-    await this.push();
-    return revision;
+    return await this.#commit(files, message, `${commit}\n${push}`);
+  }
+
+  async #script(steps: string, message = ''): Promise<string> {
+    return await script(this.work, steps, [message, this.remote], this.#environment);
   }
 }
 
@@ -83,16 +97,35 @@ const environment = {
   GIT_AUTHOR_EMAIL: 'ada@example.org',
   GIT_COMMITTER_NAME: 'Ada',
   GIT_COMMITTER_EMAIL: 'ada@example.org',
+  // As `-c` does, also for each git of a script.
+  GIT_CONFIG_COUNT: '2',
+  GIT_CONFIG_KEY_0: 'safe.directory',
+  GIT_CONFIG_VALUE_0: '*',
+  GIT_CONFIG_KEY_1: 'protocol.file.allow',
+  GIT_CONFIG_VALUE_1: 'always',
 };
 
 /** Runs git in a folder, apart from the configuration of the one who runs the tests; what it printed. */
 export async function git(folder: string, ...args: string[]): Promise<string> {
-  return await run(folder, args);
+  return await run('git', folder, args);
 }
 
-async function run(folder: string, args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<string> {
-  const safe = ['-c', 'safe.directory=*', '-c', 'protocol.file.allow=always'];
-  const env = { ...environment, ...more };
-  const { stdout } = await execute('git', [...safe, ...args], { cwd: folder, env });
+/** Runs the lines of a shell script in a folder, up to one that fails; `$1` and so on are `args`. */
+async function script(
+  folder: string,
+  lines: string,
+  args: readonly string[],
+  more: NodeJS.ProcessEnv = {},
+): Promise<string> {
+  return await run('sh', folder, ['-euc', lines, 'sh', ...args], more);
+}
+
+async function run(
+  command: string,
+  folder: string,
+  args: readonly string[],
+  more: NodeJS.ProcessEnv = {},
+): Promise<string> {
+  const { stdout } = await execute(command, args, { cwd: folder, env: { ...environment, ...more } });
   return stdout.trim();
 }

@@ -77,6 +77,23 @@ export async function belowTheParser(place: GitPlace, address: string): Promise<
   return repository;
 }
 
+// One process forks from here for all of it, and not each git: to fork costs a large process more than git has to do.
+const create = `git init --quiet --bare --initial-branch=main "$1"
+git init --quiet --initial-branch=main "$2"
+git -C "$2" remote add origin "$1"`;
+const publish = `remote=$1 ref=refs/heads/$2 message=$3
+shift 3
+if [ $# -gt 0 ]; then git --literal-pathspecs add --force --all -- "$@"; fi
+git commit --quiet --allow-empty --message "$message"
+git rev-parse HEAD
+git --git-dir="$remote" update-ref "$ref" "$(git rev-parse HEAD)"`;
+
+/** Runs the lines of a shell script in a folder, up to one that fails; `$1` and so on are `args`. */
+function script(folder: string, lines: string, ...args: readonly string[]): string {
+  const options = { cwd: folder, encoding: 'utf8', env: byHand, stdio: 'pipe' } as const;
+  return execFileSync('sh', ['-euc', lines, 'sh', ...args], options).trimEnd();
+}
+
 const scenes: string[] = [];
 after(async () => {
   for (const folder of scenes) await rm(folder, { recursive: true, force: true });
@@ -92,9 +109,7 @@ export async function scene(): Promise<Scene> {
   const home = join(folder, 'home');
   const emptyFolder = join(folder, 'empty');
   for (const path of [home, emptyFolder]) await mkdir(path);
-  git(folder, 'init', '--quiet', '--bare', '--initial-branch=main', remote);
-  git(folder, 'init', '--quiet', '--initial-branch=main', author);
-  git(author, 'remote', 'add', 'origin', remote);
+  script(folder, create, remote, author);
   await leaveGarbage(remote, author);
   // Objects are written where the remote has its own: a push is one ref then, and not five processes.
   await rm(join(author, '.git/objects'), { recursive: true });
@@ -138,11 +153,7 @@ export async function scene(): Promise<Scene> {
         else await mkdir(dirname(path), { recursive: true }).then(() => writeFile(path, text));
       }
       const names = Object.keys(files);
-      if (names.length > 0) git(author, '--literal-pathspecs', 'add', '--force', '--all', '--', ...names);
-      git(author, 'commit', '--quiet', '--allow-empty', '--message', `Change ${names.join(', ')}`);
-      const revision = git(author, 'rev-parse', 'HEAD');
-      git(remote, 'update-ref', `refs/heads/${branch}`, revision);
-      return revision;
+      return script(author, publish, remote, branch, `Change ${names.join(', ')}`, ...names);
     },
   };
 }
