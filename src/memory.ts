@@ -5,8 +5,8 @@ import { runInNewContext } from 'node:vm';
 // A supervisor lives for months beside the programs that the memory is for. V8 is made for the opposite: by itself it
 // keeps twice what a Huddle with a hundred apps needs, and looks for garbage in a process at rest.
 
-/** Milliseconds until the first look at how much is held: who lives no longer need not give back. */
-const moment = 3000;
+/** Milliseconds from the start to the first look at how much is held: who lives no longer need not give back. */
+export const moment = 10_000;
 
 /** Milliseconds between two looks. */
 const minute = 60_000;

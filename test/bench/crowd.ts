@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { moment } from '../../src/memory.ts';
 import type { Huddle } from '../e2e/command.ts';
 import type { Scene } from '../e2e/harness.ts';
 import { Calls } from './calls.ts';
@@ -63,8 +64,9 @@ export async function crowd(stage: Scene, rounds: number, idleSeconds: number): 
   ];
 }
 
-/** Until every app is up, has asked its remote, and nothing is done any more. */
+/** Until every app is up, has asked its remote, what the start has taken of memory is given back, and nothing is done any more. */
 export async function settled(huddle: Huddle, count: number): Promise<void> {
+  await sleep(moment);
   for (let before = -1; ;) {
     await sleep(4000);
     const spent = processorSeconds(huddle.pid);

@@ -106,6 +106,9 @@ suite('The hot folder', { concurrency: 2 }, () => {
     assert.match(readFileSync(`/proc/${after.program?.pid}/environ`, 'latin1'), /NEW=1/);
     const states = new Set(huddle.seen.slice(from).map(({ state }) => state));
     for (const state of ['cloning', 'testing', 'pulling', 'checking']) assert.ok(!states.has(state), state);
+    await eventually('the new program has told of itself', () =>
+      stage.livePrograms().includes(after.program?.pid ?? 0),
+    );
     assert.equal(stage.livePrograms().length, 1);
     await huddle.stop();
   });
