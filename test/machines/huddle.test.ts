@@ -8,6 +8,7 @@ import { huddleMachine, type RootNews } from '../../machines/huddle.ts';
 import { noFacts } from '../../machines/facts.ts';
 import type { FolderReport } from '../../machines/protocol.ts';
 import { appConfig } from './config.ts';
+import { settle } from './settle.ts';
 
 const at = (localPath: string, timing = 60) =>
   appConfig({ repository: { localPath }, timing: { minimum: timing, maximum: null } });
@@ -59,9 +60,6 @@ async function begin() {
   root.on('died', (news) => refusals.push(news));
   root.subscribe({ error: () => {} });
   root.start();
-  const settle = async () => {
-    for (let round = 0; round < 10; round++) await Promise.resolve();
-  };
   const report = async (told: FolderReport) => {
     tell(told);
     await settle();

@@ -1,4 +1,5 @@
 import { type AnyActorLogic, type AnyEventObject, createActor, setup, SimulatedClock } from 'xstate';
+import { settle } from './settle.ts';
 
 // A parent for a machine that speaks to its parent: what it says is written down.
 
@@ -25,9 +26,6 @@ export async function raise(child: AnyActorLogic, input: unknown, clock = new Si
   const parent = createActor(machine, { clock });
   parent.subscribe({ error: () => {} });
   let told = 0;
-  const settle = async () => {
-    for (let round = 0; round < 40; round++) await Promise.resolve();
-  };
   const actor = () => parent.getSnapshot().children['child'];
   parent.start();
   await settle();

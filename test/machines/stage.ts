@@ -10,6 +10,7 @@ import type { Exit, ProcessReport, Verdict } from '../../machines/slots.ts';
 import { watchdogMachine } from '../../machines/watchdog.ts';
 import { appConfig } from './config.ts';
 import { contractState } from './invariants.ts';
+import { settle } from './settle.ts';
 
 /** What a played world answers a slot with: a value, or a failure that is thrown. */
 export type Answer<T> = T | Error | Promise<T>;
@@ -206,9 +207,6 @@ export async function play(
   const facts = { ...noFacts, ...options.facts };
   const input = { name: 'shop', config: options.config ?? appConfig(), facts, now, random: () => 0.5 };
   const app = createActor(played(world, clock), { clock, input });
-  const settle = async () => {
-    for (let round = 0; round < 40; round++) await Promise.resolve();
-  };
   app.subscribe({ error: () => {} });
   app.start();
   await settle();

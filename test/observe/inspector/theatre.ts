@@ -13,6 +13,7 @@ import type { Patience } from '../../../src/observe/inspector/viewer.ts';
 import type { Source } from '../../../src/control/source.ts';
 import { handUpgrades } from '../../../src/control/upgrades.ts';
 import { eventually } from '../../e2e/harness.ts';
+import { settle } from '../../machines/settle.ts';
 import { noWorld, played, type World } from '../../machines/stage.ts';
 
 // A whole Huddle with an inspector: the real machines on a played world.
@@ -60,9 +61,6 @@ export async function openTheatre(
   root.start();
   const url = await serve(t, inspector);
   t.after(() => root.stop());
-  const settle = async () => {
-    for (let round = 0; round < 60; round++) await Promise.resolve();
-  };
   return {
     root,
     world,
