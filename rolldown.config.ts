@@ -17,7 +17,6 @@ export default defineConfig({
   output: {
     dir: 'dist',
     cleanDir: true,
-    sourcemap: true,
     keepNames: true,
     // A Huddle may be replaced on disk while it runs, and loads then from the new files what it is asked for first: by a name
     // that stays, with all that this needs by names that change when it does.

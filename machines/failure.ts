@@ -66,7 +66,7 @@ export class Failure extends Error {
 
 /** Any thrown thing as a `Failure`; what is none yet is a fault of Huddle's own. */
 export function asFailure(thrown: unknown): Failure {
-  if (thrown instanceof Failure) return thrown;
+  if (isFailure(thrown)) return thrown;
   const reason = thrown instanceof Error ? thrown.message : String(thrown);
   return new Failure('internal', {
     doing: 'running',
@@ -75,6 +75,11 @@ export function asFailure(thrown: unknown): Failure {
     hint: 'This is a fault of Huddle: please report it with the log of --debug.',
     cause: thrown,
   });
+}
+
+/** By its name: a Huddle that is replaced on disk while it runs may have loaded this file twice. */
+function isFailure(thrown: unknown): thrown is Failure {
+  return thrown instanceof Error && thrown.name === 'Failure';
 }
 
 /**

@@ -15,7 +15,7 @@ export interface RotatorInput {
   readonly every: number;
   /** Asked at each look, so that it may change at any time. */
   readonly files: () => Iterable<RotatedLog>;
-  /** Told once when a log cannot be rotated; a later look tries again. */
+  /** Told once when a log cannot be rotated, or removed ones cannot be looked for; a later look tries again. */
   readonly warn: (text: string) => void;
 }
 
@@ -42,11 +42,13 @@ interface Look {
 }
 
 interface Seen extends Look {
-  /** Which file it was before the look; empty: none was there; `unsought` if it could not be looked whether it was removed. */
+  /** Which file it was before the look; empty: none was there; `unsought`: it could not be looked whether it was removed. */
   readonly inode: string;
 }
 
 const unsought = '?';
+
+const none: ReadonlySet<string> = new Set();
 
 /** Rounds from one that asks whether what is watched is still there to the next: a folder may have been moved away. */
 const doubtEvery = 12;
@@ -62,7 +64,7 @@ interface Vigil {
 
 /**
  * Starts looking after logs. An event tells that a log which had come to rest is written to again, or removed; so nothing
- * is looked at in a round but what cannot be watched, and once a minute the folders: a `stat` (some 5 µs) each. Where all is
+ * is looked at in a round but what cannot be watched or could not be looked at, and once a minute the folders: a `stat` (some 5 µs) each. Where all is
  * watched, that is the only round.
  */
 export function createRotator({ every, files, warn }: RotatorInput): Rotator {
@@ -94,14 +96,16 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
     woken.clear();
     // As they are before it is looked for removed ones: what is removed later is seen as a change at the next look.
     const inodes = new Map(logs.map(({ path }) => [path, inodeOf(path)]));
-    const isSought = await seekRemoved(logs, inodes, round);
+    const failed = await seekRemoved(logs, inodes, round);
     const found = new Map([...seen].filter(([path]) => paths.has(path)));
     for (const log of logs) {
       const last = seen.get(log.path);
       const at = since.get(dirname(log.path)) ?? 0;
       const now = await examine(log, last && { ...last, at: Math.max(last.at, at) });
       const inode = inodes.get(log.path) ?? '';
-      found.set(log.path, isSought ? { ...now, inode } : { ...now, inode: unsought, failing: true });
+      if (!failed.has(log.path)) found.set(log.path, { ...now, inode });
+      // Of a file that is another one by now, what was seen of the removed one is still to be known when it is found.
+      else found.set(log.path, { ...now, size: inode === '' ? now.size : (last?.size ?? 0), inode: unsought });
     }
     seen = found;
     if (round && logs.length > 0) awaitEvents();
@@ -111,22 +115,25 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
     plan();
   }
 
-  /** A look at all processes, but only where a file has gone or become another one, or is new to this Huddle. False if it failed. */
+  /**
+   * A look at all processes, but only where a file has gone or become another one, or is new to this Huddle. The paths of
+   * those that could not be looked for.
+   */
   async function seekRemoved(
     logs: readonly RotatedLog[],
     inodes: ReadonlyMap<string, string>,
     round: boolean,
-  ): Promise<boolean> {
+  ): Promise<ReadonlySet<string>> {
     const isOther = ({ path }: RotatedLog) => seen.get(path)?.inode !== inodes.get(path);
     const suspects = logs.filter((log) => isOther(log) || (round && removed.has(log)));
-    if (suspects.length === 0) return true;
+    if (suspects.length === 0) return none;
     try {
       await removed.seek(new Map(suspects.map(({ path }) => [path, seen.get(path)?.size ?? 0])));
-      return true;
+      return none;
     } catch (error) {
-      const isKnown = suspects.some(({ path }) => seen.get(path)?.failing);
+      const isKnown = suspects.some(({ path }) => seen.get(path)?.inode === unsought);
       if (!isKnown) warn(`looking for removed logs: ${refusal(error)}; it is tried again`);
-      return false;
+      return new Set(suspects.map(({ path }) => path));
     }
   }
 
@@ -145,7 +152,8 @@ export function createRotator({ every, files, warn }: RotatorInput): Rotator {
   function isWatched({ path }: RotatedLog): boolean {
     const vigil = events.get(dirname(path));
     const last = seen.get(path);
-    return last?.failing === false && vigil?.wait.isOver() === false && vigil.since <= last.at;
+    if (last === undefined || last.failing || last.inode === unsought) return false;
+    return vigil?.wait.isOver() === false && vigil.since <= last.at;
   }
 
   /** Who watches a folder that has been replaced since sees nothing any more. */

@@ -17,11 +17,12 @@ function isBuilt(): boolean {
   const built = join(project, 'dist/cli/main.js');
   if (!existsSync(built)) return false;
   const { mtimeMs } = statSync(built);
-  const files = ['machines', 'src'].flatMap((folder) =>
+  const inFolders = ['machines', 'src'].flatMap((folder) =>
     readdirSync(join(project, folder), { recursive: true, encoding: 'utf8' }).map((path) =>
       join(project, folder, path),
     ),
   );
+  const files = [...inFolders, ...['rolldown.config.ts', 'package.json'].map((file) => join(project, file))];
   return files.every((path) => statSync(path).mtimeMs < mtimeMs);
 }
 

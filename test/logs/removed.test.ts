@@ -57,6 +57,7 @@ suite('A log that is removed', { skip: isLinux ? false : 'needs /proc' }, () => 
     t.after(() => rotator.stop());
     flood(t, log.path);
     await until('some lines', () => sizeOf(log.path) > 10_000);
+    await rotator.look();
     await limit(8);
     rmSync(log.path);
     const warning = await warned.promise;
@@ -110,19 +111,29 @@ suite('A log that is removed', { skip: isLinux ? false : 'needs /proc' }, () => 
     assert.equal(readFileSync(path, 'utf8'), 'one\ntwo\nthree\n');
   });
 
-  test('by an editor that saved it anew gets only what came after that', async (t) => {
-    const path = join(scratch(t), 'app.log');
-    const rotator = rotating(t, [{ path, size: 100, keep: 1 }]);
-    const descriptor = appendTo(path);
-    t.after(() => closeSync(descriptor));
-    appendFileSync(descriptor, 'secret\nplain\n');
-    await rotator.look();
-    writeFileSync(`${path}.new`, 'plain\n');
-    renameSync(`${path}.new`, path);
-    appendFileSync(descriptor, 'later\n');
-    await rotator.look();
-    assert.equal(readFileSync(path, 'utf8'), 'plain\nlater\n');
-  });
+  for (const [when, fails] of [
+    ['', false],
+    [', also where it could not be looked for at once', true],
+  ] as const)
+    test(`by an editor that saved it anew gets only what came after that${when}`, async (t) => {
+      const path = join(scratch(t), 'app.log');
+      const limit = descriptorLimit(t);
+      const rotator = rotating(t, [{ path, size: 100, keep: 1 }]);
+      const descriptor = appendTo(path);
+      t.after(() => closeSync(descriptor));
+      appendFileSync(descriptor, 'secret\nplain\n');
+      await rotator.look();
+      writeFileSync(`${path}.new`, 'plain\n');
+      renameSync(`${path}.new`, path);
+      appendFileSync(descriptor, 'later\n');
+      if (fails) {
+        await limit(8);
+        await rotator.look();
+        await limit('');
+      }
+      await rotator.look();
+      assert.equal(readFileSync(path, 'utf8'), 'plain\nlater\n');
+    });
 
   test('in the middle of a deployment keeps what the deployment says', async (t) => {
     const path = join(scratch(t), 'logs/deploy.log');
