@@ -37,7 +37,7 @@ export async function serveControl(
   const server = createServer({ ...bounds, connectionsCheckingInterval });
   const close = attend(server, source, { from: 'socket', admit: () => null, heartbeat: options.heartbeat });
   await listen(server, path);
-  const ours = inodeOf(path);
+  const ours = isPipe(path) ? undefined : inodeOf(path);
   return {
     // While its folder is away the socket may be coming back with it, and is listened to still.
     isThere: () => isPipe(path) || isFound(path) || !isFound(dirname(path)),

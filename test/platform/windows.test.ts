@@ -54,7 +54,8 @@ suite('On Windows', () => {
     });
   });
 
-  test('a link to a folder is made to lead to another, also after a kill in between', (t) => {
+  const withoutLinks = process.env['HUDDLE_TEST_WINE'] !== undefined && 'wine has no junctions';
+  test('a link to a folder is made to lead to another, also after a kill in between', { skip: withoutLinks }, (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'huddle-link-'));
     t.after(() => rmSync(folder, { recursive: true }));
     for (const name of ['one', 'two']) mkdirSync(join(folder, name));

@@ -27,7 +27,14 @@ export const testFiles: readonly string[] = [
 ];
 
 const onTerminal = ['on a terminal', 'at Ctrl-C', 'within the terminal’s width'];
-const namesPosixPath = ['no Huddle runs, and how', 'where none is running', 'Huddle ends before they are done'];
+const namesPosixPath = [
+  'no Huddle runs, and how',
+  'where none is running',
+  'Huddle ends before they are done',
+  'commands that reach this Huddle',
+  'commands that lead to the same Huddle',
+  'the folder and the state that were given',
+];
 
 /** Of these files, the tests that say what holds elsewhere only, by parts of their titles. */
 export const elsewhere: Readonly<Record<string, readonly string[]>> = {
@@ -44,9 +51,14 @@ export const elsewhere: Readonly<Record<string, readonly string[]>> = {
   'test/config/mistakes.test.ts': ['"a:b\\.json"', String.raw`"a\\\\b\.json"`],
   // Modes of files, and what an unwritable folder does.
   'test/ledger/app-ledger.test.ts': ['for nobody else to read', 'to be written to at all'],
-  'test/control/client.test.ts': ['says that it may not'],
-  // A pipe is no file: it has no mode, is gone with its process, and cannot stand in the way.
-  'test/control/server.test.ts': ['opened by its owner alone', 'the place of a dead', 'never takes a socket'],
+  'test/control/client.test.ts': ['says that it may not', 'which command starts one'],
+  // A pipe is no file, nor is there a limit of descriptors: it has no mode, is gone with its process, and cannot stand in the way.
+  'test/control/server.test.ts': [
+    'opened by its owner alone',
+    'the place of a dead',
+    'never takes a socket',
+    'without descriptors',
+  ],
   'test/cli/act.test.ts': [...onTerminal, ...namesPosixPath],
   'test/cli/huddle.test.ts': onTerminal,
   'test/cli/status.test.ts': [...onTerminal, ...namesPosixPath, 'its reader has seen enough', 'cannot be written'],
