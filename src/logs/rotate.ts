@@ -64,8 +64,8 @@ interface Vigil {
 
 /**
  * Starts looking after logs. An event tells that a log which had come to rest is written to again, or removed; so nothing
- * is looked at in a round but what cannot be watched or could not be looked at, and once a minute the folders: a `stat` (some 5 µs) each. Where all is
- * watched, that is the only round.
+ * is looked at in a round but what cannot be watched or could not be looked at, and once a minute the folders: a `stat`
+ * (some 5 µs) each. Where all is watched, that is the only round.
  */
 export function createRotator({ every, files, warn }: RotatorInput): Rotator {
   const period = every * 1_000;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -9,8 +9,12 @@ import { eventually } from './harness.ts';
 const execute = promisify(execFile);
 const huddle = join(import.meta.dirname, '..', '..', 'src', 'huddle.cjs');
 
+interface Config {
+  readonly repository: { readonly 'remote path': string };
+}
+
 suite('The demo', () => {
-  test('shows a push going live by what it tells to type, and leaves nothing behind', async (t) => {
+  test('shows a push going live by what it tells to type, on this machine alone, and leaves nothing behind', async (t) => {
     const demo = spawn(process.execPath, [huddle, 'demo'], { stdio: ['ignore', 'pipe', 'ignore'] });
     t.after(() => demo.kill('SIGKILL'));
     let told = '';
@@ -29,7 +33,9 @@ suite('The demo', () => {
     await eventually('the second revision', async () => (await answer()).startsWith('Hello from the second'));
 
     const root = dirname(/cd (.*)/.exec(commands)?.[1] ?? '');
-    assert.ok(existsSync(join(root, 'apps', 'shop.json')));
+    const config = JSON.parse(readFileSync(join(root, 'apps', 'shop.json'), 'utf8')) as Config;
+    assert.equal(dirname(config.repository['remote path']), root);
+    assert.equal(new URL(url).hostname, '127.0.0.1');
     const ended = new Promise((resolve) => void demo.once('exit', resolve));
     demo.kill('SIGINT');
     assert.equal(await ended, 0);

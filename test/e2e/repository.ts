@@ -2,21 +2,18 @@ import { execFile } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { leaveGarbage } from '../fixtures/garbage.ts';
+import { createRemote, script } from '../fixtures/remote.ts';
 
 const execute = promisify(execFile);
 
 /** Files by their paths; null removes one. A path that ends in `.sh` becomes executable. */
 export type Files = Readonly<Record<string, string | null>>;
 
-// One process forks from here for all of it, and not each git: to fork costs a large process more than git has to do.
-const create = `git init --quiet --bare --initial-branch=main "$1"
-git init --quiet --initial-branch=main "$2"
-git -C "$2" remote add origin "$1"`;
-const commit = `git add --all
-git commit --quiet --allow-empty --message "$1"
-git rev-parse HEAD`;
-const push = `git --git-dir="$2" update-ref "$(git symbolic-ref HEAD)" "$(git rev-parse HEAD)"`;
+// The lines of scripts, in the work clone: `$1` is the message, `$2` the remote.
+const commit = ['git add --all', 'git commit --quiet --allow-empty --message "$1"'];
+const know = 'revision=$(git rev-parse HEAD)';
+const push = 'git --git-dir="$2" update-ref "$(git symbolic-ref HEAD)" "$revision"';
+const tell = 'echo "$revision"';
 
 /**
  * A bare remote, and the work clone of the one who pushes to it. What is committed in there goes to the remote's objects
@@ -35,8 +32,7 @@ export class Repository {
   static async create(folder: string): Promise<Repository> {
     const repository = new Repository(folder);
     await mkdir(folder, { recursive: true });
-    await script(folder, create, [repository.remote, repository.work]);
-    await leaveGarbage(repository.remote, repository.work);
+    await createRemote(repository.remote, repository.work, environment);
     return repository;
   }
 
@@ -49,19 +45,19 @@ export class Repository {
 
   /** Runs git in the work clone; what it printed. */
   async git(...args: string[]): Promise<string> {
-    return await run('git', this.work, args, this.#environment);
+    return await run(this.work, args, this.#environment);
   }
 
   get #environment(): NodeJS.ProcessEnv {
-    return { GIT_OBJECT_DIRECTORY: join(this.remote, 'objects') };
+    return { ...environment, GIT_OBJECT_DIRECTORY: join(this.remote, 'objects') };
   }
 
   /** Commits files on the branch that is checked out; the commit's id. */
   async commit(files: Files, message = 'Change'): Promise<string> {
-    return await this.#commit(files, message, commit);
+    return await this.#commit(files, message, [...commit, know, tell]);
   }
 
-  async #commit(files: Files, message: string, steps: string): Promise<string> {
+  async #commit(files: Files, message: string, lines: readonly string[]): Promise<string> {
     for (const [path, content] of Object.entries(files)) {
       const file = join(this.work, path);
       if (content === null) {
@@ -71,21 +67,21 @@ export class Repository {
       await mkdir(dirname(file), { recursive: true });
       await writeFile(file, content, { mode: path.endsWith('.sh') ? 0o755 : 0o644 });
     }
-    return await this.#script(steps, message);
+    return await this.#script(lines, message);
   }
 
   /** Makes the remote's branch what is checked out, whether it follows on what was there or not. */
   async push(): Promise<void> {
-    await this.#script(push);
+    await this.#script([know, push]);
   }
 
   /** Commits and pushes; the commit's id. */
   async publish(files: Files, message = 'Change'): Promise<string> {
-    return await this.#commit(files, message, `${commit}\n${push}`);
+    return await this.#commit(files, message, [...commit, know, push, tell]);
   }
 
-  async #script(steps: string, message = ''): Promise<string> {
-    return await script(this.work, steps, [message, this.remote], this.#environment);
+  async #script(lines: readonly string[], message = ''): Promise<string> {
+    return await script(this.work, lines, [message, this.remote], this.#environment);
   }
 }
 
@@ -107,25 +103,10 @@ const environment = {
 
 /** Runs git in a folder, apart from the configuration of the one who runs the tests; what it printed. */
 export async function git(folder: string, ...args: string[]): Promise<string> {
-  return await run('git', folder, args);
+  return await run(folder, args, environment);
 }
 
-/** Runs the lines of a shell script in a folder, up to one that fails; `$1` and so on are `args`. */
-async function script(
-  folder: string,
-  lines: string,
-  args: readonly string[],
-  more: NodeJS.ProcessEnv = {},
-): Promise<string> {
-  return await run('sh', folder, ['-euc', lines, 'sh', ...args], more);
-}
-
-async function run(
-  command: string,
-  folder: string,
-  args: readonly string[],
-  more: NodeJS.ProcessEnv = {},
-): Promise<string> {
-  const { stdout } = await execute(command, args, { cwd: folder, env: { ...environment, ...more } });
+async function run(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  const { stdout } = await execute('git', args, { cwd, env });
   return stdout.trim();
 }

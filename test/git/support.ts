@@ -9,7 +9,7 @@ import { layOutRepository } from '../../src/git/clone.ts';
 import { enter } from '../../src/git/common-folder.ts';
 import type { GitPlace } from '../../src/git/place.ts';
 import { repositoryOf, type GitRepository } from '../../src/git/repository.ts';
-import { leaveGarbage } from '../fixtures/garbage.ts';
+import { createRemote, script } from '../fixtures/remote.ts';
 import { startGitHttp, type GitHttp, type GitHttpOptions } from '../fixtures/git-http.ts';
 
 /** Plain git, as a person at the keyboard uses it, with no config but the repository's. */
@@ -77,22 +77,16 @@ export async function belowTheParser(place: GitPlace, address: string): Promise<
   return repository;
 }
 
-// One process forks from here for all of it, and not each git: to fork costs a large process more than git has to do.
-const create = `git init --quiet --bare --initial-branch=main "$1"
-git init --quiet --initial-branch=main "$2"
-git -C "$2" remote add origin "$1"`;
-const publish = `remote=$1 ref=refs/heads/$2 message=$3
-shift 3
-if [ $# -gt 0 ]; then git --literal-pathspecs add --force --all -- "$@"; fi
-git commit --quiet --allow-empty --message "$message"
-git rev-parse HEAD
-git --git-dir="$remote" update-ref "$ref" "$(git rev-parse HEAD)"`;
-
-/** Runs the lines of a shell script in a folder, up to one that fails; `$1` and so on are `args`. */
-function script(folder: string, lines: string, ...args: readonly string[]): string {
-  const options = { cwd: folder, encoding: 'utf8', env: byHand, stdio: 'pipe' } as const;
-  return execFileSync('sh', ['-euc', lines, 'sh', ...args], options).trimEnd();
-}
+/** The lines of a script in the work clone, for a remote, a branch, a message and the paths that have changed. */
+const publish = [
+  'remote=$1 ref=refs/heads/$2 message=$3',
+  'shift 3',
+  'if [ $# -gt 0 ]; then git --literal-pathspecs add --force --all -- "$@"; fi',
+  'git commit --quiet --allow-empty --message "$message"',
+  'revision=$(git rev-parse HEAD)',
+  'git --git-dir="$remote" update-ref "$ref" "$revision"',
+  'echo "$revision"',
+];
 
 const scenes: string[] = [];
 after(async () => {
@@ -109,8 +103,7 @@ export async function scene(): Promise<Scene> {
   const home = join(folder, 'home');
   const emptyFolder = join(folder, 'empty');
   for (const path of [home, emptyFolder]) await mkdir(path);
-  script(folder, create, remote, author);
-  await leaveGarbage(remote, author);
+  await createRemote(remote, author, byHand);
   // Objects are written where the remote has its own: a push is one ref then, and not five processes.
   await rm(join(author, '.git/objects'), { recursive: true });
   await symlink(join(remote, 'objects'), join(author, '.git/objects'));
@@ -153,7 +146,7 @@ export async function scene(): Promise<Scene> {
         else await mkdir(dirname(path), { recursive: true }).then(() => writeFile(path, text));
       }
       const names = Object.keys(files);
-      return script(author, publish, remote, branch, `Change ${names.join(', ')}`, ...names);
+      return await script(author, publish, [remote, branch, `Change ${names.join(', ')}`, ...names], byHand);
     },
   };
 }
